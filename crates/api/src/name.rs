@@ -1,0 +1,165 @@
+//! Resource names, parsed at the edge so that inside only valid ones exist (AIP-122).
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// A text that is not the resource name that was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be of the form `{pattern}`")]
+pub struct InvalidName {
+    /// The expected form.
+    pub pattern: &'static str,
+}
+
+/// Declares a name of the form `collection/{uuid}`.
+macro_rules! top_level_name {
+    ($(#[$doc:meta])* $type:ident, $collection:literal, $pattern:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $type(pub Uuid);
+
+        impl fmt::Display for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!($collection, "/{}"), self.0)
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let id = text.strip_prefix(concat!($collection, "/")).and_then(canonical_uuid);
+                id.map(Self).ok_or(InvalidName { pattern: $pattern })
+            }
+        }
+    };
+}
+
+top_level_name! {
+    /// `users/{user}`.
+    UserName, "users", "users/{user}"
+}
+top_level_name! {
+    /// `communities/{community}`.
+    CommunityName, "communities", "communities/{community}"
+}
+top_level_name! {
+    /// `deliveries/{delivery}`.
+    DeliveryName, "deliveries", "deliveries/{delivery}"
+}
+
+/// `communities/{root}/invitations/{invitation}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InvitationName {
+    /// The community at the top of the tree.
+    pub root: CommunityName,
+    /// The id of the invitation.
+    pub id: Uuid,
+}
+
+impl fmt::Display for InvitationName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/invitations/{}", self.root, self.id)
+    }
+}
+
+impl FromStr for InvitationName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        parse_child(text, "/invitations/")
+            .and_then(|(root, id)| Some(Self { root, id: canonical_uuid(id)? }))
+            .ok_or(InvalidName { pattern: "communities/{root}/invitations/{invitation}" })
+    }
+}
+
+/// `communities/{community}/members/{user}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MemberName {
+    /// The community.
+    pub community: CommunityName,
+    /// The id of the person.
+    pub user: Uuid,
+}
+
+impl fmt::Display for MemberName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/members/{}", self.community, self.user)
+    }
+}
+
+/// `communities/{community}/roles/{role}`. The id is that of a built-in role, or a UUID; which ids exist is for the
+/// community service to say.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoleName {
+    /// The community whose role it is.
+    pub community: CommunityName,
+    /// 1 to 64 characters of `a-z`, `0-9`, `_` and `-`.
+    pub id: String,
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/roles/{}", self.community, self.id)
+    }
+}
+
+impl FromStr for RoleName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let allowed = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '_' | '-');
+        parse_child(text, "/roles/")
+            .filter(|(_, id)| (1..=64).contains(&id.len()) && id.chars().all(allowed))
+            .map(|(community, id)| Self { community, id: id.to_owned() })
+            .ok_or(InvalidName { pattern: "communities/{community}/roles/{role}" })
+    }
+}
+
+fn parse_child<'a>(text: &'a str, collection: &str) -> Option<(CommunityName, &'a str)> {
+    let (parent, id) = text.split_once(collection)?;
+    Some((parent.parse().ok()?, id))
+}
+
+/// A UUID in its one canonical spelling: a resource has one name, so that names can be compared as text.
+fn canonical_uuid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0199c0de-0000-7000-8000-000000000001";
+
+    #[test]
+    fn names_survive_a_round_trip() {
+        for text in [format!("communities/{ID}/invitations/{ID}")] {
+            assert_eq!(text.parse::<InvitationName>().unwrap().to_string(), text);
+        }
+        let role = format!("communities/{ID}/roles/manage_member");
+        assert_eq!(role.parse::<RoleName>().unwrap().to_string(), role);
+        let user = format!("users/{ID}");
+        assert_eq!(user.parse::<UserName>().unwrap().to_string(), user);
+    }
+
+    #[test]
+    fn other_texts_are_not_names() {
+        let upper = format!("users/{}", ID.to_uppercase().replace("0199C0DE", "0199C0DE"));
+        for text in [
+            "",
+            "users/",
+            "users/me",
+            "communities/1",
+            upper.as_str(),
+            "users/0199c0de000070008000000000000001",
+        ] {
+            assert!(text.parse::<UserName>().is_err(), "{text}");
+        }
+        for id in ["", "Admin", "a/b", "a b"] {
+            assert!(format!("communities/{ID}/roles/{id}").parse::<RoleName>().is_err(), "{id}");
+        }
+    }
+}

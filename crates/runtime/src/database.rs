@@ -1,0 +1,176 @@
+//! A service's database, PostgreSQL or SQLite, and the one way to change it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+};
+use sea_orm_migration::MigratorTrait;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use tokio::sync::Notify;
+
+/// `[<service>.database]`: where a service keeps its rows. No two services share a database.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `postgres://user:password@host/name` or `sqlite://path?mode=rwc`.
+    pub url: SecretString,
+    /// The most connections at a time.
+    #[serde(default = "default_max_connections")]
+    pub max_connections: u32,
+    /// How long a call waits for a connection before it answers UNAVAILABLE.
+    #[serde(default = "default_acquire_timeout", with = "humantime_serde")]
+    pub acquire_timeout: Duration,
+    /// How long a statement may take on PostgreSQL.
+    #[serde(default = "default_statement_timeout", with = "humantime_serde")]
+    pub statement_timeout: Duration,
+}
+
+fn default_max_connections() -> u32 {
+    10
+}
+
+fn default_acquire_timeout() -> Duration {
+    Duration::from_secs(3)
+}
+
+fn default_statement_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+impl DatabaseConfig {
+    /// The documented defaults with this URL.
+    #[must_use]
+    pub fn at(url: impl Into<SecretString>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: default_max_connections(),
+            acquire_timeout: default_acquire_timeout(),
+            statement_timeout: default_statement_timeout(),
+        }
+    }
+}
+
+/// A pool of connections. Reads go through it directly; changes through [`Database::change`].
+#[derive(Clone, Debug)]
+pub struct Database {
+    connection: DatabaseConnection,
+    events_recorded: Arc<Notify>,
+}
+
+impl Database {
+    /// Opens the pool, lazily on PostgreSQL: a server that is away now may come back, and readiness tells until then.
+    pub async fn connect(config: &DatabaseConfig) -> Result<Self, DbErr> {
+        let mut options = ConnectOptions::new(config.url.expose_secret());
+        let statement_timeout = config.statement_timeout;
+        options
+            .max_connections(config.max_connections)
+            .acquire_timeout(config.acquire_timeout)
+            .sqlx_logging(false)
+            .connect_lazy(true)
+            .map_sqlx_postgres_opts(move |postgres| {
+                let millis = statement_timeout.as_millis().to_string();
+                // A transaction that its process forgot must not hold locks for ever.
+                postgres.options([
+                    ("statement_timeout", millis.as_str()),
+                    ("idle_in_transaction_session_timeout", "60000"),
+                ])
+            })
+            .map_sqlx_sqlite_opts(|sqlite| {
+                use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+                // WAL lets readers go on beside the one writer; FULL makes every commit survive a power cut.
+                sqlite
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(Duration::from_secs(5))
+                    .foreign_keys(true)
+            });
+        let connection = sea_orm::Database::connect(options).await?;
+        Ok(Self { connection, events_recorded: Arc::new(Notify::new()) })
+    }
+
+    /// Begins a change. Everything that one RPC writes is written through one change, events included; dropping it undoes
+    /// all. Do not call a neighbour while one is open, and do not read past it through the pool.
+    pub async fn change(&self) -> Result<Change, DbErr> {
+        // A SQLite transaction that begins as a reader cannot become a writer while another writes.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.connection.begin_with_options(options).await?;
+        Ok(Change { transaction, events_recorded: self.events_recorded.clone() })
+    }
+
+    /// Fires when a change may have recorded events.
+    #[must_use]
+    pub fn events_recorded(&self) -> Arc<Notify> {
+        self.events_recorded.clone()
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.connection.ping().await
+    }
+
+    /// Applies the migrations that are missing.
+    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), DbErr> {
+        M::up(&self.connection, None).await
+    }
+
+    /// The names of the migrations that are missing.
+    pub async fn missing_migrations<M: MigratorTrait>(&self) -> Result<Vec<String>, DbErr> {
+        let missing = M::get_pending_migrations(&self.connection).await?;
+        Ok(missing.iter().map(|migration| migration.name().to_owned()).collect())
+    }
+}
+
+impl Deref for Database {
+    type Target = DatabaseConnection;
+
+    fn deref(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+}
+
+/// An open transaction. See [`Database::change`].
+#[derive(Debug)]
+pub struct Change {
+    transaction: DatabaseTransaction,
+    events_recorded: Arc<Notify>,
+}
+
+impl Change {
+    /// Makes the change last, and wakes the relay.
+    ///
+    /// # Errors
+    /// An error means that it is *unknown* whether the change lasts: the client repeats the call with its `request_id`.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.transaction.commit().await?;
+        self.events_recorded.notify_one();
+        Ok(())
+    }
+}
+
+impl Deref for Change {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}
+
+/// The database's clock in microseconds since 1970, for predicates that decide, such as an expiry: all replicas share it,
+/// and on PostgreSQL it goes on within a transaction, so that waiting for a lock does not turn time back.
+///
+/// The one expression that differs by database.
+pub fn now(connection: &impl ConnectionTrait) -> SimpleExpr {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => Expr::cust("(extract(epoch from clock_timestamp()) * 1000000)::bigint"),
+        _ => Expr::cust("cast(unixepoch('subsec') * 1000000 as integer)"),
+    }
+}

@@ -1,0 +1,58 @@
+//! What any process of the suite needs. It names no service, and a helper enters only when two services need it.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | [`clock`], [`random`] | time and randomness, injected |
+//! | [`email`], [`violations`] | parsing at the edge |
+//! | [`failure`], [`rpc`] | refusals, and the edge to the transport |
+//! | [`caller`], [`trust`], [`user_keys`], [`service_token`] | who calls, and why that is believed |
+//! | [`layer`] | what every call passes before its RPC |
+//! | [`transport`] | the way to a neighbour, local or remote |
+//! | [`foundation`] | what every service is built on |
+//! | [`database`], [`migration`] | the database, and the tables that every service has |
+//! | [`idempotency`], [`page`], [`sealing`] | request ids, page tokens, and the key behind both |
+//! | [`outbox`], [`relay`], [`event`], [`jetstream`], [`processed_event`] | events: written, published, carried, consumed |
+//! | [`workers`], [`telemetry`] | background tasks; logs and traces |
+
+pub mod caller;
+pub mod clock;
+pub mod database;
+pub mod email;
+pub mod event;
+pub mod failure;
+pub mod foundation;
+pub mod idempotency;
+pub mod jetstream;
+pub mod layer;
+pub mod migration;
+pub mod outbox;
+pub mod page;
+pub mod processed_event;
+pub mod random;
+pub mod relay;
+pub mod rpc;
+pub mod sealing;
+pub mod service_token;
+pub mod telemetry;
+pub mod transport;
+pub mod trust;
+pub mod user_keys;
+pub mod violations;
+pub mod workers;
+
+pub use caller::{Caller, SignedIn};
+pub use clock::{Clock, Timestamp};
+pub use database::{Change, Database, DatabaseConfig};
+pub use email::EmailAddress;
+pub use event::{Event, EventBus, Subscription};
+pub use failure::{Failure, Refusal};
+pub use foundation::Foundation;
+pub use idempotency::Once;
+pub use layer::Layers;
+pub use page::Pages;
+pub use random::Random;
+pub use sealing::SealingKey;
+pub use transport::Transport;
+pub use trust::Trust;
+pub use violations::Violations;
+pub use workers::Workers;

@@ -1,0 +1,74 @@
+//! Events, written in the transaction of the change they tell of, so that neither exists without the other.
+
+use prost::Message;
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use uuid::Uuid;
+
+use crate::telemetry::current_traceparent;
+use crate::{Change, Timestamp};
+
+/// An event on its way out. Rows stay after publication: the broker is never the only copy.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox")]
+pub struct Model {
+    /// Identifies the event for ever; consumers and the broker know duplicates by it.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Resource and fact, such as `invitation.created`.
+    pub kind: String,
+    /// The name of the resource.
+    pub resource: String,
+    /// Counts the changes of the resource from 1.
+    pub version: i64,
+    /// The encoded event message. Never holds a token, a password or a hash of one.
+    pub payload: Vec<u8>,
+    /// The W3C trace context of the change. Empty outside a trace.
+    pub traceparent: String,
+    /// When the change was made.
+    pub occur_time: Timestamp,
+    /// When a relay may take the row. A relay that takes it moves this ahead, which is its lease.
+    pub available_time: Timestamp,
+    /// How often a relay took the row.
+    pub attempts: i32,
+    /// When the broker confirmed it.
+    pub publish_time: Option<Timestamp>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A fact about a resource, to be told to other services.
+#[derive(Debug)]
+pub struct NewEvent<'a, M> {
+    /// A new id.
+    pub id: Uuid,
+    /// Resource and fact, such as `invitation.created`.
+    pub kind: &'static str,
+    /// The name of the resource.
+    pub resource: String,
+    /// Counts the changes of the resource from 1.
+    pub version: i64,
+    /// When the change was made.
+    pub occur_time: Timestamp,
+    /// The event message of the service's `event.proto`.
+    pub message: &'a M,
+}
+
+/// Writes `event` as part of `change`. It is published after the commit, at least once.
+pub async fn record<M: Message>(change: &Change, event: NewEvent<'_, M>) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(event.id),
+        kind: Set(event.kind.to_owned()),
+        resource: Set(event.resource),
+        version: Set(event.version),
+        payload: Set(event.message.encode_to_vec()),
+        traceparent: Set(current_traceparent()),
+        occur_time: Set(event.occur_time),
+        available_time: Set(event.occur_time),
+        attempts: Set(0),
+        publish_time: Set(None),
+    };
+    Entity::insert(row).exec_without_returning(&**change).await?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Logs and traces. A trace runs on through gRPC, the outbox and NATS by its W3C `traceparent`.
+//!
+//! Never logged: tokens, passwords, links that hold a token, and request or response messages as a whole.
+
+use std::collections::HashMap;
+
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use serde::Deserialize;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+/// `[telemetry]`: what a process tells about itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which log lines are written: a level, or `tracing` directives such as `info,usher_invitation=debug`.
+    pub log_filter: String,
+    /// Where traces go by OTLP over gRPC, such as `http://collector:4317`. Absent: nowhere.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { log_format: LogFormat::Pretty, log_filter: "info".to_owned(), otlp_endpoint: None }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For machines.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// Keeps telemetry going; [`Telemetry::flush`] it last.
+#[derive(Debug)]
+pub struct Telemetry(SdkTracerProvider);
+
+/// Why telemetry cannot start: a filter that does not parse, an endpoint that is not a URL, or telemetry started before.
+pub type TelemetryError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Telemetry {
+    /// Starts logs and traces for this process. Must run within a tokio runtime when `otlp_endpoint` is set.
+    pub fn start(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
+        let resource = Resource::builder().with_service_name("usher").build();
+        let mut provider = SdkTracerProvider::builder().with_resource(resource);
+        if let Some(endpoint) = &config.otlp_endpoint {
+            let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+            provider = provider.with_batch_exporter(exporter);
+        }
+        let provider = provider.build();
+
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let lines = match config.log_format {
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
+            LogFormat::Pretty => lines.compact().with_target(false).boxed(),
+        };
+        tracing_subscriber::registry()
+            .with(EnvFilter::try_new(&config.log_filter)?)
+            .with(lines)
+            .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("usher")))
+            .try_init()?;
+        Ok(Self(provider))
+    }
+
+    /// Sends what is still to be sent.
+    pub fn flush(self) {
+        if let Err(error) = self.0.shutdown() {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+/// The `traceparent` of the current span. Empty outside a trace.
+#[must_use]
+pub fn current_traceparent() -> String {
+    let mut carrier = HashMap::new();
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
+    carrier.remove("traceparent").unwrap_or_default()
+}
+
+/// Makes `span` part of the trace that `traceparent` names. Anything else leaves it as it is.
+pub fn follow(span: &Span, traceparent: &str) {
+    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    let parent = TraceContextPropagator::new().extract(&carrier);
+    if parent.span().span_context().is_valid() {
+        // Fails only if telemetry was not started, as in unit tests.
+        let _ = span.set_parent(parent);
+    }
+}
+
+/// The trace that `span` belongs to, for log lines.
+#[must_use]
+pub fn trace_id(span: &Span) -> String {
+    span.context().span().span_context().trace_id().to_string()
+}

@@ -1,0 +1,232 @@
+//! Whose tokens are believed. Every service verifies every token by itself; peer addresses and forwarded headers prove nothing.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use usher_api::name::UserName;
+use uuid::Uuid;
+
+use crate::user_keys::UserKeys;
+use crate::{Failure, SignedIn};
+
+/// `[trust]`: whose tokens this process believes, and how it proves who it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustConfig {
+    /// The audience that every token must name.
+    #[serde(default = "default_audience")]
+    pub audience: String,
+    /// The issuer of people's access tokens: a URL that identity puts into each.
+    #[serde(default = "default_user_issuer")]
+    pub user_issuer: String,
+    /// Who issues service tokens.
+    #[serde(default)]
+    pub issuers: Vec<IssuerConfig>,
+    /// How this process proves which service it is. May be absent only if all services run in it.
+    pub own_token: Option<crate::service_token::OwnTokenConfig>,
+}
+
+fn default_audience() -> String {
+    "usher".to_owned()
+}
+
+fn default_user_issuer() -> String {
+    "http://localhost/usher".to_owned()
+}
+
+impl Default for TrustConfig {
+    fn default() -> Self {
+        Self {
+            audience: default_audience(),
+            user_issuer: default_user_issuer(),
+            issuers: Vec::new(),
+            own_token: None,
+        }
+    }
+}
+
+/// `[[trust.issuers]]`: somebody who issues service tokens, such as a Kubernetes cluster or `usher keys generate`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfig {
+    /// The claim `iss` of its tokens.
+    pub issuer: String,
+    /// A JSON Web Key Set with its public keys: Ed25519, RSA (RS256) or P-256 (ES256).
+    pub jwks_file: PathBuf,
+    /// Which service a subject stands for. Other subjects are refused.
+    pub services: HashMap<String, String>,
+}
+
+/// A public key and the one algorithm that it is believed with, whatever a token's header says.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    /// The id that tokens name.
+    pub kid: String,
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+impl VerifyingKey {
+    /// An Ed25519 key from its base64url `x`.
+    pub fn ed25519(kid: &str, x: &str) -> Result<Self, Failure> {
+        let key = DecodingKey::from_ed_components(x).map_err(Failure::internal)?;
+        Ok(Self { kid: kid.to_owned(), algorithm: Algorithm::EdDSA, key })
+    }
+
+    /// A key of a set. `None` for kinds of keys that are not believed.
+    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        let algorithm = match &jwk.algorithm {
+            AlgorithmParameters::OctetKeyPair(_) => Algorithm::EdDSA,
+            AlgorithmParameters::RSA(_) => Algorithm::RS256,
+            AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+                Algorithm::ES256
+            }
+            _ => return None,
+        };
+        let key = DecodingKey::from_jwk(jwk).ok()?;
+        Some(Self { kid: jwk.common.key_id.clone()?, algorithm, key })
+    }
+}
+
+/// Somebody whose service tokens are believed.
+pub struct TrustedIssuer {
+    /// The claim `iss`.
+    pub issuer: String,
+    /// The public keys.
+    pub keys: Vec<VerifyingKey>,
+    /// Which service a subject stands for; `None` admits every subject as the service of that name.
+    pub services: Option<HashMap<String, String>>,
+}
+
+impl TrustedIssuer {
+    /// Reads the key set that `config` names.
+    pub fn load(config: &IssuerConfig) -> Result<Self, String> {
+        let file = config.jwks_file.display();
+        let fail = |what: String| format!("trust.issuers of `{}`: jwks_file {file}: {what}", config.issuer);
+        let text = std::fs::read_to_string(&config.jwks_file).map_err(|error| fail(error.to_string()))?;
+        let set: JwkSet = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+        let keys: Vec<_> = set.keys.iter().filter_map(VerifyingKey::from_jwk).collect();
+        if keys.is_empty() {
+            return Err(fail("holds no usable key with a `kid`".to_owned()));
+        }
+        Ok(Self { issuer: config.issuer.clone(), keys, services: Some(config.services.clone()) })
+    }
+
+    fn service(&self, subject: &str) -> Option<String> {
+        match &self.services {
+            Some(services) => services.get(subject).cloned(),
+            None => Some(subject.to_owned()),
+        }
+    }
+}
+
+/// Whom a token stands for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// A person.
+    Person(SignedIn),
+    /// A service.
+    Service(String),
+}
+
+/// Verifies tokens of people and of services.
+pub struct Trust {
+    audience: String,
+    user_issuer: String,
+    user_keys: UserKeys,
+    issuers: Vec<TrustedIssuer>,
+}
+
+#[derive(Deserialize)]
+struct Issuer {
+    iss: String,
+}
+
+#[derive(Deserialize)]
+struct ServiceClaims {
+    sub: String,
+}
+
+#[derive(Deserialize)]
+struct PersonClaims {
+    sub: Uuid,
+    sid: Uuid,
+    platform_admin: bool,
+}
+
+/// The `typ` of access tokens (RFC 9068): another token of the same issuer, such as an ID token, is not one.
+pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+/// How far clocks of machines may differ.
+const LEEWAY_SECONDS: u64 = 5;
+
+impl Trust {
+    /// Believes people's tokens of `config.user_issuer`, verified by `user_keys`, and service tokens of `issuers`.
+    ///
+    /// # Errors
+    /// An empty audience or issuer would match tokens that were made for others.
+    pub fn new(
+        config: &TrustConfig,
+        user_keys: UserKeys,
+        issuers: Vec<TrustedIssuer>,
+    ) -> Result<Self, String> {
+        if config.audience.is_empty() || config.user_issuer.is_empty() {
+            return Err("trust.audience and trust.user_issuer must not be empty".to_owned());
+        }
+        let (audience, user_issuer) = (config.audience.clone(), config.user_issuer.clone());
+        Ok(Self { audience, user_issuer, user_keys, issuers })
+    }
+
+    /// Whom `token` stands for, after checking signature, issuer, audience, type, expiry and that every claim is there.
+    pub async fn verify(&self, token: &str) -> Result<Principal, Failure> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Failure::TokenInvalid)?;
+        let issuer = claimed_issuer(token).ok_or(Failure::TokenInvalid)?;
+        let kid = header.kid.as_deref().ok_or(Failure::TokenInvalid)?;
+        if issuer == self.user_issuer {
+            if header.typ.as_deref() != Some(ACCESS_TOKEN_TYPE) {
+                return Err(Failure::TokenInvalid);
+            }
+            let key = self.user_keys.find(kid).await?.ok_or(Failure::TokenInvalid)?;
+            let claims: PersonClaims = self.claims(token, &issuer, &key)?;
+            let (user, platform_admin) = (UserName(claims.sub), claims.platform_admin);
+            return Ok(Principal::Person(SignedIn { user, session: claims.sid, platform_admin }));
+        }
+        let trusted =
+            self.issuers.iter().find(|trusted| trusted.issuer == issuer).ok_or(Failure::TokenInvalid)?;
+        let key = trusted.keys.iter().find(|key| key.kid == kid).ok_or(Failure::TokenInvalid)?;
+        let claims: ServiceClaims = self.claims(token, &issuer, key)?;
+        trusted.service(&claims.sub).map(Principal::Service).ok_or(Failure::TokenInvalid)
+    }
+
+    fn claims<C: serde::de::DeserializeOwned>(
+        &self,
+        token: &str,
+        issuer: &str,
+        key: &VerifyingKey,
+    ) -> Result<C, Failure> {
+        let mut validation = Validation::new(key.algorithm);
+        validation.leeway = LEEWAY_SECONDS;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[&self.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        let decoded = jsonwebtoken::decode::<C>(token, &key.key, &validation);
+        decoded.map(|data| data.claims).map_err(|error| match error.kind() {
+            jsonwebtoken::errors::ErrorKind::ExpiredSignature => Failure::TokenExpired,
+            kind => {
+                tracing::debug!(?kind, "token refused");
+                Failure::TokenInvalid
+            }
+        })
+    }
+}
+
+/// The issuer that a token names, to choose the key by. Nothing is believed yet.
+fn claimed_issuer(token: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice::<Issuer>(&payload).ok().map(|claims| claims.iss)
+}

@@ -1,0 +1,46 @@
+//! Background tasks: begun together, watched, and ended together.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The background tasks of a process.
+#[derive(Clone, Debug, Default)]
+pub struct Workers {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Workers {
+    /// Runs `work` until it returns. It must return soon after the token that it gets is cancelled. Work that panics is
+    /// begun again: one bad row must not end a process that serves others.
+    pub fn spawn<F>(&self, name: &'static str, mut work: impl FnMut(CancellationToken) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            while let Err(error) = tokio::spawn(work(stop.clone())).await {
+                tracing::error!(worker = name, %error, "worker panicked and begins again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+
+    /// Fires when the workers are told to stop.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Tells all workers to stop and waits for them, but not longer than `grace`.
+    pub async fn stop(&self, grace: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.tasks.len(), "workers did not stop in time; their leases will end");
+        }
+    }
+}
