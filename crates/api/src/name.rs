@@ -136,9 +136,8 @@ mod tests {
 
     #[test]
     fn names_survive_a_round_trip() {
-        for text in [format!("communities/{ID}/invitations/{ID}")] {
-            assert_eq!(text.parse::<InvitationName>().unwrap().to_string(), text);
-        }
+        let invitation = format!("communities/{ID}/invitations/{ID}");
+        assert_eq!(invitation.parse::<InvitationName>().unwrap().to_string(), invitation);
         let role = format!("communities/{ID}/roles/manage_member");
         assert_eq!(role.parse::<RoleName>().unwrap().to_string(), role);
         let user = format!("users/{ID}");
@@ -147,7 +146,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_not_names() {
-        let upper = format!("users/{}", ID.to_uppercase().replace("0199C0DE", "0199C0DE"));
+        let upper = format!("users/{}", ID.to_uppercase());
         for text in [
             "",
             "users/",

@@ -1,1 +1,93 @@
-//! x
+//! Invitations of people into communities, from the offer to the acceptance.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `rpc.rs`, `rpc/` | the RPCs, one file each |
+//! | `parse.rs` | what requests may say |
+//! | `draft.rs` | writing a new invitation, one live one for each community and address |
+//! | `acceptance.rs` | from a claim to memberships: the steps that a crash may interrupt |
+//! | `access.rs` | who may see and end an invitation |
+//! | `offer.rs` | an invitation in the words that people read |
+//! | `token.rs` | the secret in a link |
+//! | `lifecycle.rs` | states, and the one way to change them |
+//! | `subscriber.rs` | what became of mails |
+//! | `sweeper.rs` | expiry made visible, interrupted acceptances completed |
+//! | `entity/`, `migration/` | the tables |
+//!
+//! Authority is the community service's to judge and accounts are the identity service's: both are asked before a change
+//! begins, never within one.
+
+mod acceptance;
+mod access;
+mod config;
+mod draft;
+mod entity;
+mod error;
+mod lifecycle;
+mod migration;
+mod offer;
+mod parse;
+mod rpc;
+mod subscriber;
+mod sweeper;
+mod token;
+
+use tonic::service::Routes;
+use usher_api::community::community_service_client::CommunityServiceClient;
+use usher_api::identity::identity_service_client::IdentityServiceClient;
+use usher_api::invitation::invitation_service_server::InvitationServiceServer;
+use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
+
+pub use config::Config;
+pub use error::Error;
+pub use migration::Migrator;
+
+/// The invitation service. Clones share everything.
+#[derive(Clone)]
+pub struct Invitation {
+    database: Database,
+    clock: Clock,
+    random: Random,
+    sealing: SealingKey,
+    config: Config,
+    identity: IdentityServiceClient<Transport>,
+    community: CommunityServiceClient<Transport>,
+}
+
+/// The largest request: 1 MiB, ten times the longest import.
+const MAX_REQUEST_BYTES: usize = 1 << 20;
+
+impl Invitation {
+    /// The service over its neighbours, which it calls as the service `invitation`.
+    ///
+    /// # Errors
+    /// A setting that cannot work, by name.
+    pub fn new(
+        foundation: Foundation,
+        config: Config,
+        identity: IdentityServiceClient<Transport>,
+        community: CommunityServiceClient<Transport>,
+    ) -> Result<Self, String> {
+        config.check()?;
+        let Foundation { database, clock, random, sealing } = foundation;
+        Ok(Self { database, clock, random, sealing, config, identity, community })
+    }
+
+    /// The RPCs, without layers.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        let server = InvitationServiceServer::new(self.clone());
+        Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES))
+    }
+
+    /// Begins to publish and to consume events, to make expiry visible and to complete interrupted acceptances.
+    pub fn start(&self, bus: &EventBus, workers: &Workers) {
+        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
+        workers.spawn("invitation-relay", move |stop| {
+            relay::run(database.clone(), bus_of_relay.clone(), "invitation", stop)
+        });
+        bus.subscribe(subscriber::subscription(self.clone()), workers);
+        let service = self.clone();
+        workers.spawn("invitation-sweeper", move |stop| sweeper::run(service.clone(), stop));
+    }
+}

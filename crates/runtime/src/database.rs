@@ -11,14 +11,15 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 /// `[<service>.database]`: where a service keeps its rows. No two services share a database.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `postgres://user:password@host/name` or `sqlite://path?mode=rwc`.
+    #[serde(serialize_with = "crate::masked::url")]
     pub url: SecretString,
     /// The most connections at a time.
     #[serde(default = "default_max_connections")]

@@ -74,7 +74,7 @@ pub enum EventBus {
     /// what fails stays in the outbox.
     InProcess(Arc<RwLock<Vec<Subscription>>>),
     /// NATS JetStream.
-    JetStream(JetStream),
+    JetStream(Box<JetStream>),
 }
 
 impl EventBus {
@@ -101,7 +101,7 @@ impl EventBus {
     /// Adds a consumer. On JetStream it runs as a worker until `workers` stop.
     pub fn subscribe(&self, subscription: Subscription, workers: &crate::Workers) {
         match self {
-            Self::JetStream(jetstream) => jetstream.clone().consume(subscription, workers),
+            Self::JetStream(jetstream) => jetstream.consume(subscription, workers),
             Self::InProcess(subscriptions) => {
                 if let Ok(mut list) = subscriptions.write() {
                     list.push(subscription);

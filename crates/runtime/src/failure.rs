@@ -254,9 +254,11 @@ fn error_code(error: &DbErr) -> Option<String> {
     driver_error(error)?.as_database_error()?.code().map(std::borrow::Cow::into_owned)
 }
 
-/// Serialization failure and deadlock on PostgreSQL, a busy database on SQLite.
+/// Serialization failure (40001), deadlock (40P01) and a lost race for a unique value (23505) on PostgreSQL; a busy database
+/// (5, 517) and a lost race (1555, 2067) on SQLite. Conflicts that an RPC has a reason for are found before they get here.
 fn is_conflict(error: &DbErr) -> bool {
-    error_code(error).is_some_and(|code| matches!(code.as_str(), "40001" | "40P01" | "5" | "517"))
+    let codes = ["40001", "40P01", "23505", "5", "517", "1555", "2067"];
+    error_code(error).is_some_and(|code| codes.contains(&code.as_str()))
 }
 
 /// No connection, a broken one, or a server that starts (57P03), stops (57P01, 57P02), is full (53300) or gave up on a

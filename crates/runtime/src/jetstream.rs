@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures::StreamExt as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -15,10 +15,11 @@ use crate::telemetry::follow;
 use crate::{Event, Failure, Subscription, Timestamp, Workers};
 
 /// `[events]`: how events travel between processes.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EventsConfig {
     /// `nats://host:port`. Absent: within the process, which works only if all services run in it.
+    #[serde(serialize_with = "crate::masked::optional_url")]
     pub nats_url: Option<String>,
     /// A NATS credentials file.
     pub nats_credentials_file: Option<std::path::PathBuf>,
@@ -28,13 +29,13 @@ pub struct EventsConfig {
 
 const STREAM: &str = "USHER";
 /// Above the longest life of an invitation (30 days), so that a consumer can be rebuilt from the stream.
-const MAX_AGE: Duration = Duration::from_secs(45 * 24 * 3600);
+const MAX_AGE: Duration = Duration::from_hours(45 * 24);
 /// A relay that crashed after publishing publishes again within minutes.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(3600);
+const DUPLICATE_WINDOW: Duration = Duration::from_hours(1);
 const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How many events a consumer works on at a time.
 const CONCURRENCY: usize = 16;
-const LONGEST_DELAY: Duration = Duration::from_secs(300);
+const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
 /// A connection to NATS. It may be away at any time: publishing then fails, consumers wait, and both go on when it is back.
 #[derive(Clone, Debug)]
@@ -95,9 +96,10 @@ impl JetStream {
     }
 
     /// Runs `subscription` until `workers` stop. A consumer or stream that is missing is made again.
-    pub fn consume(self, subscription: Subscription, workers: &Workers) {
+    pub fn consume(&self, subscription: Subscription, workers: &Workers) {
+        let jetstream = self.clone();
         workers.spawn(subscription.consumer, move |stop| {
-            let (jetstream, subscription) = (self.clone(), subscription.clone());
+            let (jetstream, subscription) = (jetstream.clone(), subscription.clone());
             async move {
                 while !stop.is_cancelled() {
                     if let Err(error) = jetstream.consume_while_it_lasts(&subscription, &stop).await {
@@ -159,7 +161,7 @@ async fn handle(subscription: &Subscription, message: Message) -> Result<(), Tro
     let consumer = subscription.consumer;
     let Some(event) = read(&message) else {
         tracing::error!(consumer, subject = %message.subject, "message is not an event of the suite; it is dropped");
-        return Ok(message.ack_with(AckKind::Term).await?);
+        return message.ack_with(AckKind::Term).await;
     };
     let span = tracing::info_span!("event.process", otel.kind = "consumer", consumer, event_id = %event.id, kind = event.kind);
     follow(&span, &event.traceparent);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::service::Routes;
@@ -22,7 +22,7 @@ use tonic::service::Routes;
 use crate::{Failure, Trust};
 
 /// `[limits]`: how much a process takes on.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// How many calls are worked on at a time; more are refused with RESOURCE_EXHAUSTED.
@@ -40,7 +40,7 @@ impl Default for LimitsConfig {
         Self {
             concurrent_calls: 1_000,
             default_deadline: Duration::from_secs(10),
-            longest_deadline: Duration::from_secs(60),
+            longest_deadline: Duration::from_mins(1),
         }
     }
 }
@@ -62,14 +62,14 @@ impl Layers {
     /// `routes` behind the layers, with permits of its own.
     pub fn around(&self, routes: Routes) -> Routes {
         let permits = Arc::new(Semaphore::new(self.limits.concurrent_calls));
-        let router = routes
+        let layered = routes
             .into_axum_router()
             .layer(from_fn_with_state(permits, limit::limit))
             .layer(from_fn_with_state(self.trust.clone(), authenticate::authenticate))
             .layer(from_fn(detach::detach))
             .layer(from_fn_with_state(self.limits, deadline::deadline))
             .layer(from_fn(trace::trace));
-        Routes::from(router)
+        Routes::from(layered)
     }
 }
 

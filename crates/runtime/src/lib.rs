@@ -12,7 +12,7 @@
 //! | [`database`], [`migration`] | the database, and the tables that every service has |
 //! | [`idempotency`], [`page`], [`sealing`] | request ids, page tokens, and the key behind both |
 //! | [`outbox`], [`relay`], [`event`], [`jetstream`], [`processed_event`] | events: written, published, carried, consumed |
-//! | [`workers`], [`telemetry`] | background tasks; logs and traces |
+//! | [`workers`], [`telemetry`], [`masked`] | background tasks; logs and traces; settings as they may be shown |
 
 pub mod caller;
 pub mod clock;
@@ -24,6 +24,7 @@ pub mod foundation;
 pub mod idempotency;
 pub mod jetstream;
 pub mod layer;
+pub mod masked;
 pub mod migration;
 pub mod outbox;
 pub mod page;

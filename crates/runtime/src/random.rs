@@ -7,9 +7,12 @@ use uuid::{Builder, Uuid};
 
 use crate::Timestamp;
 
+/// Fills a slice with random bytes.
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
+
 /// A source of random bytes. [`Random::system`] is fit for secrets.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Fill>);
 
 impl Random {
     /// The operating system's generator.

@@ -20,7 +20,7 @@ const BATCH: u64 = 100;
 /// How often the relay looks without having been woken: for rows of a process that died, and for leases that ended.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest wait before a row that could not be published is tried again.
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// Publishes what `database` holds until `stop`. Any number of relays work side by side; each row is published at least
 /// once, and in the order of the changes unless something fails.

@@ -65,9 +65,7 @@ impl SealingKey {
     /// A keyed hash: tells equal inputs apart from others without telling what they were, even if they are guessable.
     #[must_use]
     pub fn fingerprint(&self, purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(self.0.expose_secret())
-            .expect("HMAC takes keys of every length");
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&block(self.0.expose_secret()));
         for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
             // The length keeps ("ab", "c") apart from ("a", "bc").
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -79,6 +77,13 @@ impl SealingKey {
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(self.0.expose_secret().into())
     }
+}
+
+/// A key as HMAC-SHA-256 takes it: its 64-byte block, the rest zeros (RFC 2104).
+fn block(key: &[u8; 32]) -> hmac::digest::Key<Hmac<Sha256>> {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..key.len()].copy_from_slice(key);
+    block
 }
 
 #[cfg(test)]

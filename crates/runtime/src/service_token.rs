@@ -17,7 +17,7 @@ use crate::trust::{TrustedIssuer, VerifyingKey};
 use crate::{Clock, Failure, Random, Timestamp};
 
 /// `[trust.own_token]`: a token file or a signing key.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnTokenConfig {
     /// A file that always holds a fresh token, such as a projected Kubernetes service-account token. Read at every use.
@@ -58,7 +58,7 @@ struct Claims<'a> {
     exp: i64,
 }
 
-const LIFE: Duration = Duration::from_secs(600);
+const LIFE: Duration = Duration::from_mins(10);
 
 impl ServiceTokens {
     /// Reads what `config` names.

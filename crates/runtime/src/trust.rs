@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use usher_api::name::UserName;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::user_keys::UserKeys;
 use crate::{Failure, SignedIn};
 
 /// `[trust]`: whose tokens this process believes, and how it proves who it is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustConfig {
     /// The audience that every token must name.
@@ -51,7 +51,7 @@ impl Default for TrustConfig {
 }
 
 /// `[[trust.issuers]]`: somebody who issues service tokens, such as a Kubernetes cluster or `usher keys generate`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
     /// The claim `iss` of its tokens.

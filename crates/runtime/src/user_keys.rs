@@ -14,7 +14,7 @@ use crate::trust::VerifyingKey;
 type Fetch = Box<dyn Fn() -> BoxFuture<'static, Result<Vec<VerifyingKey>, Failure>> + Send + Sync>;
 
 /// After so long the keys are fetched anew, so that a key that was taken back is believed no longer than that.
-const MAX_AGE: Duration = Duration::from_secs(300);
+const MAX_AGE: Duration = Duration::from_mins(5);
 /// An unknown key id is looked for no more often than this: tokens with made-up ids must not become calls to the issuer.
 const MIN_AGE: Duration = Duration::from_secs(2);
 

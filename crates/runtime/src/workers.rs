@@ -6,27 +6,38 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The background tasks of a process.
+/// The background tasks of a process. None works before [`Self::begin`]: an event that a relay published before its
+/// consumers subscribed would be lost to them.
 #[derive(Clone, Debug, Default)]
 pub struct Workers {
     tasks: TaskTracker,
+    begin: CancellationToken,
     stop: CancellationToken,
 }
 
 impl Workers {
-    /// Runs `work` until it returns. It must return soon after the token that it gets is cancelled. Work that panics is
-    /// begun again: one bad row must not end a process that serves others.
+    /// Runs `work`, once they all begin, until it returns. It must return soon after the token that it gets is cancelled.
+    /// Work that panics is begun again: one bad row must not end a process that serves others.
     pub fn spawn<F>(&self, name: &'static str, mut work: impl FnMut(CancellationToken) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let stop = self.stop.clone();
+        let (begin, stop) = (self.begin.clone(), self.stop.clone());
         self.tasks.spawn(async move {
+            tokio::select! {
+                () = begin.cancelled() => {}
+                () = stop.cancelled() => return,
+            }
             while let Err(error) = tokio::spawn(work(stop.clone())).await {
                 tracing::error!(worker = name, %error, "worker panicked and begins again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
+    }
+
+    /// Lets all workers begin, once every service has spawned and subscribed.
+    pub fn begin(&self) {
+        self.begin.cancel();
     }
 
     /// Fires when the workers are told to stop.

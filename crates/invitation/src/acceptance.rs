@@ -1,0 +1,138 @@
+//! From a claim to memberships: the steps that a crash may interrupt.
+//!
+//! An acceptance touches the database of this service and that of the community service. It goes
+//!
+//! 1. **claim**: a compare-and-set marks the pending invitation with a new id; from here on nothing else changes it;
+//! 2. **apply**: the community service checks the inviter's authority and makes the memberships in one transaction. Its
+//!    decision stands: the same claim gets the same answer however often it is asked;
+//! 3. **settle**: the invitation becomes accepted, or, if the community service refused, free and pending again.
+//!
+//! Whoever finds a claim, be it a second accept, a revocation or the sweeper, takes steps 2 and 3 again instead of waiting.
+//! So a crash at any point ends either accepted with its memberships or pending without any.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
+use usher_api::community::apply_grants_response::Decision;
+use usher_api::community::{ApplyGrantsRequest, Grant};
+use usher_api::name::{CommunityName, UserName};
+use usher_runtime::clock::micros;
+use usher_runtime::{Change, Failure, database};
+use uuid::Uuid;
+
+use crate::Invitation;
+use crate::entity::grant;
+use crate::entity::invitation::{Column, Entity, Model, State};
+use crate::error::Error;
+use crate::lifecycle::{self, Fact, tell};
+
+/// Claims `invitation` for `invitee`. `None` if it is not free and pending at this moment.
+pub(crate) async fn claim(
+    service: &Invitation,
+    invitation: Uuid,
+    invitee: UserName,
+) -> Result<Option<Model>, Error> {
+    let connection = &*service.database;
+    let lease = database::now(connection).add(micros(service.config.acceptance_lease));
+    let claimed = Entity::update_many()
+        .col_expr(Column::ClaimId, Expr::value(service.random.uuid(service.clock.now())))
+        .col_expr(Column::ClaimLeaseTime, lease)
+        .col_expr(Column::InviteeId, Expr::value(invitee.0))
+        .filter(Column::Id.eq(invitation))
+        .filter(lifecycle::free_and_pending(connection))
+        .exec_with_returning(connection)
+        .await?;
+    Ok(claimed.into_iter().next())
+}
+
+/// Brings the acceptance that `row` is claimed for to its end and returns the invitation as it is then. Rows without a claim
+/// are returned as they are.
+///
+/// # Errors
+/// [`Error::InviterNotAuthorized`] if the community service refused; the invitation is free again.
+pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Error> {
+    let (Some(claim), Some(invitee)) = (row.claim_id, row.invitee_id) else { return Ok(row) };
+    let grants = grant::of_invitation(&*service.database, row.id).await?;
+    let request = ApplyGrantsRequest {
+        invitation: row.name().to_string(),
+        inviter: UserName(row.inviter_id).to_string(),
+        invitee: UserName(invitee).to_string(),
+        grants: grants.iter().map(grant::Model::to_proto).collect(),
+        request_id: claim.to_string(),
+    };
+    let answer = service.community.clone().apply_grants(request).await;
+    let answer = answer.map_err(|status| Failure::from_neighbour("community", status))?;
+    match answer.into_inner().decision {
+        Some(Decision::Applied(applied)) => accepted(service, &row, claim, &applied.grants).await,
+        Some(Decision::Refused(refused)) => {
+            release(service, claim).await?;
+            Err(Error::InviterNotAuthorized { communities: refused.communities })
+        }
+        None => Err(Failure::internal("the community service did not decide").into()),
+    }
+}
+
+/// As [`settle`], for those who want the invitation for something else than accepting it.
+pub(crate) async fn settle_first(service: &Invitation, row: Model) -> Result<Model, Error> {
+    let id = row.id;
+    match settle(service, row).await {
+        Err(Error::InviterNotAuthorized { .. }) => {
+            Entity::find_by_id(id).one(&*service.database).await?.ok_or(Error::NotFound)
+        }
+        settled => settled,
+    }
+}
+
+/// Makes the claimed invitation accepted. Whoever comes second finds it so.
+async fn accepted(
+    service: &Invitation,
+    row: &Model,
+    claim: Uuid,
+    outcomes: &[Grant],
+) -> Result<Model, Error> {
+    let now = service.clock.now();
+    let change = service.database.change().await?;
+    let updated = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Accepted))
+        .col_expr(Column::AcceptTime, Expr::value(now))
+        .col_expr(Column::UpdateTime, Expr::value(now))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::ClaimId, Expr::value(None::<Uuid>))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::ClaimId.eq(claim))
+        .exec_with_returning(&*change)
+        .await?;
+    let Some(row) = updated.into_iter().next() else {
+        let settled = Entity::find_by_id(row.id).one(&*change).await?;
+        return settled.ok_or(Error::NotFound);
+    };
+    record_outcomes(&change, row.id, outcomes).await?;
+    tell(service, &change, &row, Fact::Accepted).await?;
+    change.commit().await?;
+    tracing::info!(invitation = %row.name(), "invitation {} accepted", row.id);
+    Ok(row)
+}
+
+async fn record_outcomes(change: &Change, invitation: Uuid, outcomes: &[Grant]) -> Result<(), Error> {
+    for outcome in outcomes {
+        let community: CommunityName = outcome.community.parse().map_err(Failure::internal)?;
+        grant::Entity::update_many()
+            .col_expr(grant::Column::Outcome, Expr::value(outcome.outcome))
+            .filter(grant::Column::InvitationId.eq(invitation))
+            .filter(grant::Column::CommunityId.eq(community.0))
+            .exec(&**change)
+            .await?;
+    }
+    lifecycle::end_grants(change, std::iter::once(invitation)).await
+}
+
+/// Frees the invitation of a claim that was refused.
+async fn release(service: &Invitation, claim: Uuid) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::ClaimId, Expr::value(None::<Uuid>))
+        .col_expr(Column::ClaimLeaseTime, Expr::value(None::<i64>))
+        .col_expr(Column::InviteeId, Expr::value(None::<Uuid>))
+        .filter(Column::ClaimId.eq(claim))
+        .exec(&*service.database)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The section `[invitation]`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use usher_runtime::DatabaseConfig;
+
+/// `[invitation]`: how long invitations live and where their links lead.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the rows are.
+    pub database: Option<DatabaseConfig>,
+    /// What links in mails begin with: the address of the User Center, `https://…`. Nothing that a request says changes it.
+    pub link_base_url: String,
+    /// The shortest life of an invitation that can be asked for.
+    #[serde(with = "humantime_serde")]
+    pub min_ttl: Duration,
+    /// The longest life of an invitation that can be asked for.
+    #[serde(with = "humantime_serde")]
+    pub max_ttl: Duration,
+    /// The life of an invitation for which none is asked.
+    #[serde(with = "humantime_serde")]
+    pub default_ttl: Duration,
+    /// How long an acceptance may take before the sweeper completes it. Above the deadline of the calls that it makes.
+    #[serde(with = "humantime_serde")]
+    pub acceptance_lease: Duration,
+    /// How often the sweeper looks for expired invitations and interrupted acceptances.
+    #[serde(with = "humantime_serde")]
+    pub sweep_interval: Duration,
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: None,
+            link_base_url: "http://localhost:7380".to_owned(),
+            min_ttl: HOUR,
+            max_ttl: 30 * 24 * HOUR,
+            default_ttl: 7 * 24 * HOUR,
+            acceptance_lease: Duration::from_secs(30),
+            sweep_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let url = &self.link_base_url;
+        if !(url.starts_with("https://") || url.starts_with("http://")) || url.ends_with('/') {
+            return Err(format!(
+                "invitation.link_base_url: `{url}` must begin with https:// and not end with /"
+            ));
+        }
+        if self.min_ttl > self.default_ttl || self.default_ttl > self.max_ttl {
+            return Err("invitation: min_ttl, default_ttl and max_ttl must rise in this order".to_owned());
+        }
+        Ok(())
+    }
+}

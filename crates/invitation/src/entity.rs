@@ -1,0 +1,5 @@
+//! The tables of this service.
+
+pub(crate) mod grant;
+pub(crate) mod invitation;
+pub(crate) mod token;

@@ -1,0 +1,180 @@
+//! One row for each invitation.
+
+use sea_orm::entity::prelude::*;
+use usher_api::invitation as pb;
+use usher_api::name::{CommunityName, InvitationName, UserName};
+use usher_runtime::Timestamp;
+use uuid::Uuid;
+
+use super::grant;
+use crate::error::Error;
+
+/// An invitation. Its grants are rows of their own.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invitation")]
+pub struct Model {
+    /// The id in the resource name.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The community at the top of the tree.
+    pub root_id: Uuid,
+    /// The address as typed.
+    pub email: String,
+    /// The address to compare by.
+    pub email_canonical: String,
+    /// How the mail addresses the person.
+    pub display_name: String,
+    /// Whose authority it rests on.
+    pub inviter_id: Uuid,
+    /// Where it stands. An invitation past `expire_time` counts as expired before the sweeper gets to it.
+    pub state: State,
+    /// What became of the newest mail.
+    pub delivery_state: DeliveryState,
+    /// The newest mail, and how far its news have been heard, so that old news change nothing.
+    pub delivery_id: Option<Uuid>,
+    /// See `delivery_id`.
+    pub delivery_version: i64,
+    /// How often a mail was asked for.
+    pub send_count: i32,
+    /// The number of the last event: every event is one more.
+    pub version: i64,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When somebody changed it last. News about mails do not count, so that they do not spoil anybody's etag.
+    pub update_time: Timestamp,
+    /// When the newest mail left.
+    pub last_send_time: Option<Timestamp>,
+    /// Until when it can be accepted.
+    pub expire_time: Timestamp,
+    /// When it was accepted.
+    pub accept_time: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoke_time: Option<Timestamp>,
+    /// Who accepted, or is accepting while there is a claim.
+    pub invitee_id: Option<Uuid>,
+    /// An acceptance under way. While there is one, the state stays `Pending` and nothing but that acceptance changes it.
+    pub claim_id: Option<Uuid>,
+    /// When the sweeper takes over the acceptance.
+    pub claim_lease_time: Option<Timestamp>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The stored states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum State {
+    /// Can be accepted, until `expire_time`.
+    #[sea_orm(string_value = "pending")]
+    Pending,
+    /// The person is a member.
+    #[sea_orm(string_value = "accepted")]
+    Accepted,
+    /// Withdrawn.
+    #[sea_orm(string_value = "revoked")]
+    Revoked,
+    /// Nobody accepted in time.
+    #[sea_orm(string_value = "expired")]
+    Expired,
+}
+
+/// What became of the newest mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum DeliveryState {
+    /// Waits.
+    #[sea_orm(string_value = "queued")]
+    Queued,
+    /// Left.
+    #[sea_orm(string_value = "sent")]
+    Sent,
+    /// Waits for another attempt.
+    #[sea_orm(string_value = "deferred")]
+    Deferred,
+    /// Refused for good.
+    #[sea_orm(string_value = "failed")]
+    Failed,
+    /// Not wanted, or too late.
+    #[sea_orm(string_value = "skipped")]
+    Skipped,
+}
+
+impl Model {
+    /// The resource name.
+    pub(crate) fn name(&self) -> InvitationName {
+        InvitationName { root: CommunityName(self.root_id), id: self.id }
+    }
+
+    /// Changes with every change that somebody makes.
+    pub(crate) fn etag(&self) -> String {
+        format!("{:x}-{}", self.update_time.0, self.send_count)
+    }
+
+    /// Where it stands at `now`.
+    pub(crate) fn state_at(&self, now: Timestamp) -> State {
+        let overdue = self.state == State::Pending && self.claim_id.is_none() && self.expire_time <= now;
+        if overdue { State::Expired } else { self.state }
+    }
+
+    /// Refuses an invitation that cannot be accepted at `now`, with the reason.
+    pub(crate) fn require_pending(&self, now: Timestamp) -> Result<(), Error> {
+        match self.state_at(now) {
+            State::Pending => Ok(()),
+            State::Accepted => Err(Error::AlreadyAccepted(self.name())),
+            State::Revoked => Err(Error::Revoked(self.name())),
+            State::Expired => Err(Error::Expired(self.name())),
+        }
+    }
+
+    /// The resource, with those of its grants that the reader may see.
+    pub(crate) fn to_proto(&self, grants: &[grant::Model], now: Timestamp) -> pb::Invitation {
+        let accepted = self.state == State::Accepted;
+        pb::Invitation {
+            name: self.name().to_string(),
+            uid: self.id.to_string(),
+            email: self.email.clone(),
+            display_name: self.display_name.clone(),
+            grants: grants.iter().map(grant::Model::to_proto).collect(),
+            inviter: UserName(self.inviter_id).to_string(),
+            state: pb::InvitationState::from(self.state_at(now)).into(),
+            delivery_state: pb::DeliveryState::from(self.delivery_state).into(),
+            send_count: self.send_count,
+            etag: self.etag(),
+            create_time: Some(self.create_time.into()),
+            update_time: Some(self.update_time.into()),
+            last_send_time: self.last_send_time.map(Into::into),
+            expire_time: Some(self.expire_time.into()),
+            accept_time: self.accept_time.map(Into::into),
+            revoke_time: self.revoke_time.map(Into::into),
+            invitee: self
+                .invitee_id
+                .filter(|_| accepted)
+                .map(|id| UserName(id).to_string())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl From<State> for pb::InvitationState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Accepted => Self::Accepted,
+            State::Revoked => Self::Revoked,
+            State::Expired => Self::Expired,
+        }
+    }
+}
+
+impl From<DeliveryState> for pb::DeliveryState {
+    fn from(state: DeliveryState) -> Self {
+        match state {
+            DeliveryState::Queued => Self::Queued,
+            DeliveryState::Sent => Self::Sent,
+            DeliveryState::Deferred => Self::Deferred,
+            DeliveryState::Failed => Self::Failed,
+            DeliveryState::Skipped => Self::Skipped,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The states of an invitation and the one way to change them: a compare-and-set on the row, and the event in the same
+//! change.
+//!
+//! ```text
+//! PENDING ── accept ──▶ ACCEPTED
+//!    │ ▲─── resend ──┐
+//!    ├── expire ──▶ EXPIRED
+//!    └── revoke ──▶ REVOKED
+//! ```
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, ExprTrait as _, IntoCondition};
+use usher_api::invitation::InvitationEvent;
+use usher_api::name::UserName;
+use usher_runtime::outbox::{self, NewEvent};
+use usher_runtime::{Change, database};
+
+use crate::Invitation;
+use crate::entity::invitation::{Column, Entity, Model, State};
+use crate::entity::{grant, token};
+use crate::error::Error;
+
+/// What happened to an invitation, as others learn it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    Created { notify: bool },
+    Resent,
+    Sent,
+    DeliveryFailed,
+    Accepted,
+    Revoked,
+    Expired,
+}
+
+impl Fact {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Created { .. } => "invitation.created",
+            Self::Resent => "invitation.resent",
+            Self::Sent => "invitation.sent",
+            Self::DeliveryFailed => "invitation.delivery_failed",
+            Self::Accepted => "invitation.accepted",
+            Self::Revoked => "invitation.revoked",
+            Self::Expired => "invitation.expired",
+        }
+    }
+}
+
+/// Records that `fact` made `row` what it is. The row's version must have been raised by one in the same change.
+pub(crate) async fn tell(
+    service: &Invitation,
+    change: &Change,
+    row: &Model,
+    fact: Fact,
+) -> Result<(), Error> {
+    let now = service.clock.now();
+    let message = InvitationEvent {
+        invitation: row.name().to_string(),
+        version: row.version,
+        state: usher_api::invitation::InvitationState::from(row.state).into(),
+        notify: matches!(fact, Fact::Created { notify: true } | Fact::Resent),
+        invitee: match fact {
+            Fact::Accepted => row.invitee_id.map(|id| UserName(id).to_string()).unwrap_or_default(),
+            _ => String::new(),
+        },
+        occur_time: Some(now.into()),
+    };
+    let event = NewEvent {
+        id: service.random.uuid(now),
+        kind: fact.kind(),
+        resource: row.name().to_string(),
+        version: row.version,
+        occur_time: now,
+        message: &message,
+    };
+    Ok(outbox::record(change, event).await?)
+}
+
+/// Rows that are pending, by the database's clock, and not being accepted.
+pub(crate) fn free_and_pending(connection: &impl sea_orm::ConnectionTrait) -> Condition {
+    free_pending_rows().add(Expr::col(Column::ExpireTime).gt(database::now(connection)))
+}
+
+/// Rows whose time is over, by the database's clock, and which nobody is accepting.
+fn overdue(connection: &impl sea_orm::ConnectionTrait) -> Condition {
+    free_pending_rows().add(Expr::col(Column::ExpireTime).lte(database::now(connection)))
+}
+
+fn free_pending_rows() -> Condition {
+    Condition::all().add(Column::State.eq(State::Pending)).add(Column::ClaimId.is_null())
+}
+
+/// Makes overdue invitations among `which` expired, as far as they are not already, and says so.
+pub(crate) async fn expire(
+    service: &Invitation,
+    change: &Change,
+    which: impl IntoCondition,
+) -> Result<usize, Error> {
+    let rows = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Expired))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdateTime, Expr::value(service.clock.now()))
+        .filter(overdue(&**change))
+        .filter(which.into_condition())
+        .exec_with_returning(&**change)
+        .await?;
+    end_grants(change, rows.iter().map(|row| row.id)).await?;
+    for row in &rows {
+        tell(service, change, row, Fact::Expired).await?;
+    }
+    Ok(rows.len())
+}
+
+/// Frees the communities of invitations that ended, for new ones to the same person.
+pub(crate) async fn end_grants(
+    change: &Change,
+    invitations: impl Iterator<Item = Uuid>,
+) -> Result<(), Error> {
+    let ids: Vec<Uuid> = invitations.collect();
+    if !ids.is_empty() {
+        grant::Entity::update_many()
+            .col_expr(grant::Column::Live, Expr::value(false))
+            .filter(grant::Column::InvitationId.is_in(ids))
+            .exec(&**change)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Makes every link of the invitation stop working.
+pub(crate) async fn forget_tokens(change: &Change, invitation: Uuid) -> Result<(), Error> {
+    token::Entity::delete_many().filter(token::Column::InvitationId.eq(invitation)).exec(&**change).await?;
+    Ok(())
+}

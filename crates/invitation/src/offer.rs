@@ -1,0 +1,68 @@
+//! An invitation in the words that people read: names instead of ids.
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tonic::Code;
+use usher_api::community::{GetCommunityRequest, GetRoleRequest};
+use usher_api::identity::GetUserRequest;
+use usher_api::invitation::{Offer, OfferedCommunity};
+use usher_api::name::{CommunityName, UserName};
+use usher_runtime::Failure;
+
+use crate::Invitation;
+use crate::entity::{grant, invitation};
+
+/// How many questions to the neighbours are under way at a time.
+const CONCURRENCY: usize = 16;
+
+/// Looks up the names of the inviter, the communities and the roles. What has gone meanwhile is left out.
+pub(crate) async fn describe(
+    service: &Invitation,
+    row: &invitation::Model,
+    grants: &[grant::Model],
+) -> Result<Offer, Failure> {
+    let communities =
+        stream::iter(grants.iter().cloned().map(|grant| describe_grant(service.clone(), grant)))
+            .buffered(CONCURRENCY)
+            .try_collect()
+            .await?;
+    Ok(Offer {
+        email: row.email.clone(),
+        display_name: row.display_name.clone(),
+        inviter_name: inviter_name(service, UserName(row.inviter_id)).await?,
+        communities,
+        expire_time: Some(row.expire_time.into()),
+    })
+}
+
+async fn describe_grant(service: Invitation, grant: grant::Model) -> Result<OfferedCommunity, Failure> {
+    let community = CommunityName(grant.community_id).to_string();
+    let request = GetCommunityRequest { name: community.clone() };
+    let answer = service.community.clone().get_community(request).await;
+    let found = unless_gone("community", answer)?.and_then(|answer| answer.community);
+    let mut roles = Vec::new();
+    for role in grant.roles.split(',') {
+        let answer = service.community.clone().get_role(GetRoleRequest { name: role.to_owned() }).await;
+        roles.extend(
+            unless_gone("community", answer)?.and_then(|answer| answer.role).map(|role| role.display_name),
+        );
+    }
+    let display_name = found.map(|community| community.display_name).unwrap_or_default();
+    Ok(OfferedCommunity { community, display_name, roles })
+}
+
+async fn inviter_name(service: &Invitation, inviter: UserName) -> Result<String, Failure> {
+    let answer = service.identity.clone().get_user(GetUserRequest { name: inviter.to_string() }).await;
+    let user = unless_gone("identity", answer)?.and_then(|answer| answer.user);
+    Ok(user.map(|user| user.full_name).unwrap_or_default())
+}
+
+fn unless_gone<T>(
+    neighbour: &'static str,
+    answer: Result<tonic::Response<T>, tonic::Status>,
+) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(response) => Ok(Some(response.into_inner())),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(Failure::from_neighbour(neighbour, status)),
+    }
+}

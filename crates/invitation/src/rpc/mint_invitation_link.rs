@@ -1,0 +1,26 @@
+use sea_orm::entity::prelude::*;
+use usher_api::invitation as pb;
+
+use crate::entity::{grant, invitation, token};
+use crate::error::Error;
+use crate::token::InvitationToken;
+use crate::{Invitation, offer, parse};
+
+pub(crate) async fn mint_invitation_link(
+    service: &Invitation,
+    request: pb::MintInvitationLinkRequest,
+) -> Result<pb::MintInvitationLinkResponse, Error> {
+    let name = parse::invitation_name(&request.name)?;
+    let row = invitation::Entity::find_by_id(name.id).one(&*service.database).await?;
+    let row = row.filter(|row| row.name() == name).ok_or(Error::NotFound)?;
+    row.require_pending(service.clock.now())?;
+    let grants = grant::of_invitation(&*service.database, row.id).await?;
+    let offer = Some(offer::describe(service, &row, &grants).await?);
+
+    let token = InvitationToken::generate(&service.random);
+    let stored = token::Model { hash: token.hash(), invitation_id: row.id, create_time: service.clock.now() };
+    token::Entity::insert(token::ActiveModel::from(stored))
+        .exec_without_returning(&*service.database)
+        .await?;
+    Ok(pb::MintInvitationLinkResponse { link: token.link(&service.config.link_base_url), offer })
+}

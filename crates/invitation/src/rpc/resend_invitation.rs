@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
+use usher_api::invitation as pb;
+use usher_api::name::UserName;
+use usher_runtime::idempotency::parse_request_id;
+use usher_runtime::{Caller, Change, Failure, Once, Violations};
+
+use super::create_invitation::check_grants;
+use crate::acceptance::settle_first;
+use crate::entity::grant;
+use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
+use crate::error::Error;
+use crate::lifecycle::{self, Fact};
+use crate::{Invitation, access, draft, parse};
+
+pub(crate) async fn resend_invitation(
+    service: &Invitation,
+    caller: &Caller,
+    request: pb::ResendInvitationRequest,
+) -> Result<pb::ResendInvitationResponse, Error> {
+    let inviter = caller.person()?.user;
+    let name = parse::invitation_name(&request.name)?;
+    let (row, grants) = access::find(service, caller, access::RESEND, name).await?;
+    access::require_in_all(service, caller, access::RESEND, &grants).await?;
+    let mut violations = Violations::default();
+    let ttl = parse::ttl(request.ttl.as_ref(), &service.config, &mut violations);
+    let request_id = parse_request_id(&request.request_id, &mut violations);
+    violations.finish()?;
+
+    let once = Once::new(&service.sealing, &service.clock, caller, "ResendInvitation", request_id, &request);
+    if let Some(answer) = once.earlier_answer(&*service.database).await? {
+        return Ok(answer);
+    }
+    // The invitation will rest on the caller's authority, so it must be enough for what is offered.
+    let offered = grants.iter().map(grant::Model::to_proto).collect();
+    check_grants(service, caller, name.root, access::RESEND, offered).await?;
+    let row = settle_first(service, row).await?;
+
+    let change = service.database.change().await?;
+    if let Some(answer) = once.begin(&change).await? {
+        return Ok(answer);
+    }
+    require_resendable(&row, &request.etag)?;
+    let row = renew(service, &change, &row, inviter, ttl).await?;
+    draft::revive(service, &change, &grants).await?;
+    if request.rotate_token {
+        lifecycle::forget_tokens(&change, row.id).await?;
+    }
+    lifecycle::tell(service, &change, &row, Fact::Resent).await?;
+    let invitation = Some(row.to_proto(&grants, service.clock.now()));
+    let answer = pb::ResendInvitationResponse { invitation };
+    once.commit(change, &answer).await?;
+    Ok(answer)
+}
+
+/// Pending and expired invitations can be sent again; the others have ended for good.
+fn require_resendable(row: &Model, etag: &str) -> Result<(), Error> {
+    match row.state {
+        State::Accepted => return Err(Error::AlreadyAccepted(row.name())),
+        State::Revoked => return Err(Error::Revoked(row.name())),
+        State::Pending | State::Expired => {}
+    }
+    if etag.is_empty() || etag == row.etag() { Ok(()) } else { Err(Error::EtagMismatch) }
+}
+
+/// Makes the invitation pending again if it is still as it was seen.
+async fn renew(
+    service: &Invitation,
+    change: &Change,
+    seen: &Model,
+    inviter: UserName,
+    ttl: Duration,
+) -> Result<Model, Error> {
+    let now = service.clock.now();
+    let renewed = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Pending))
+        .col_expr(Column::InviterId, Expr::value(inviter.0))
+        .col_expr(Column::DeliveryState, Expr::value(DeliveryState::Queued))
+        .col_expr(Column::SendCount, Expr::col(Column::SendCount).add(1))
+        .col_expr(Column::ExpireTime, Expr::value(now.after(ttl)))
+        .col_expr(Column::UpdateTime, Expr::value(now))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(seen.id))
+        .filter(Column::UpdateTime.eq(seen.update_time))
+        .filter(Column::State.eq(seen.state))
+        .filter(Column::ClaimId.is_null())
+        .exec_with_returning(&**change)
+        .await?;
+    Ok(renewed.into_iter().next().ok_or(Failure::ConcurrentChange)?)
+}

@@ -1,0 +1,63 @@
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
+use usher_api::invitation as pb;
+use usher_runtime::idempotency::parse_request_id;
+use usher_runtime::{Caller, Change, Failure, Once, Violations};
+
+use crate::acceptance::settle_first;
+use crate::entity::grant;
+use crate::entity::invitation::{Column, Entity, Model, State};
+use crate::error::Error;
+use crate::lifecycle::{self, Fact};
+use crate::{Invitation, access, parse};
+
+pub(crate) async fn revoke_invitation(
+    service: &Invitation,
+    caller: &Caller,
+    request: pb::RevokeInvitationRequest,
+) -> Result<pb::RevokeInvitationResponse, Error> {
+    let name = parse::invitation_name(&request.name)?;
+    let (row, grants) = access::find(service, caller, access::REVOKE, name).await?;
+    access::require_in_all(service, caller, access::REVOKE, &grants).await?;
+    let mut violations = Violations::default();
+    let request_id = parse_request_id(&request.request_id, &mut violations);
+    violations.finish()?;
+
+    let once = Once::new(&service.sealing, &service.clock, caller, "RevokeInvitation", request_id, &request);
+    // If somebody is just accepting, that acceptance came first.
+    let row = settle_first(service, row).await?;
+    let change = service.database.change().await?;
+    if let Some(answer) = once.begin(&change).await? {
+        return Ok(answer);
+    }
+    row.require_pending(service.clock.now())?;
+    if !request.etag.is_empty() && request.etag != row.etag() {
+        return Err(Error::EtagMismatch);
+    }
+    let row = revoke(service, &change, &row).await?;
+    let grants = grants.into_iter().map(|grant| grant::Model { live: false, ..grant }).collect::<Vec<_>>();
+    let invitation = Some(row.to_proto(&grants, service.clock.now()));
+    let answer = pb::RevokeInvitationResponse { invitation };
+    once.commit(change, &answer).await?;
+    tracing::info!(invitation = %row.name(), "invitation {} revoked", row.id);
+    Ok(answer)
+}
+
+/// Revokes the invitation if it is still as it was seen: of several changes at the same moment one wins.
+async fn revoke(service: &Invitation, change: &Change, seen: &Model) -> Result<Model, Error> {
+    let now = service.clock.now();
+    let revoked = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Revoked))
+        .col_expr(Column::RevokeTime, Expr::value(now))
+        .col_expr(Column::UpdateTime, Expr::value(now))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(seen.id))
+        .filter(Column::UpdateTime.eq(seen.update_time))
+        .filter(lifecycle::free_and_pending(&**change))
+        .exec_with_returning(&**change)
+        .await?;
+    let row = revoked.into_iter().next().ok_or(Failure::ConcurrentChange)?;
+    lifecycle::end_grants(change, std::iter::once(row.id)).await?;
+    lifecycle::tell(service, change, &row, Fact::Revoked).await?;
+    Ok(row)
+}
