@@ -75,12 +75,11 @@ impl FromStr for EmailAddress {
         if typed.len() > 254 || local.len() > 64 {
             return Err(InvalidEmail::TooLong);
         }
-        if !is_dot_atom(local) {
-            return Err(InvalidEmail::Malformed);
-        }
-        let domain = canonical_domain(domain).ok_or(InvalidEmail::Malformed)?;
-        let local: String = local.nfc().collect::<String>().to_lowercase().nfc().collect();
-        Ok(Self { typed: typed.to_owned(), canonical: format!("{local}@{domain}") })
+        // Composed first: a combining accent alone is not a letter.
+        let composed: String = local.nfc().collect();
+        let domain = canonical_domain(domain).filter(|_| is_dot_atom(&composed)).ok_or(InvalidEmail::Malformed)?;
+        let folded: String = composed.to_lowercase().nfc().collect();
+        Ok(Self { typed: typed.to_owned(), canonical: format!("{folded}@{domain}") })
     }
 }
 

@@ -1,0 +1,95 @@
+//! The settings of a suite's processes, written as an operator would.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::{Description, Service, Topology};
+
+/// What a process is told about the world, apart from what it shares with the others.
+pub struct Process<'a> {
+    /// The services that run in it.
+    pub services: &'a [Service],
+    /// Where it listens.
+    pub address: String,
+    /// The most database connections of each service.
+    pub max_connections: u32,
+}
+
+/// The configuration file of one process.
+pub fn toml(suite: &Description, smtp_port: u16, process: &Process<'_>) -> String {
+    let keys = suite.folder.join("keys");
+    let mut text = format!(
+        r#"[server]
+address = "{address}"
+shutdown_grace = "10s"
+
+[telemetry]
+log_format = "json"
+log_filter = "info,usher=debug"
+
+[secrets]
+seal_key_file = "{keys}/seal.key"
+
+[trust]
+audience = "usher"
+user_issuer = "https://usher.test"
+
+[[trust.issuers]]
+issuer = "usher/tests"
+jwks_file = "{keys}/tests.jwks.json"
+services = {{ alerts = "alerts", identity = "identity", community = "community", invitation = "invitation", notifier = "notifier" }}
+"#,
+        address = process.address,
+        keys = keys.display(),
+    );
+    if suite.topology == Topology::Apart {
+        text += &apart(suite, &keys, process.services[0]);
+    }
+    for service in process.services {
+        text += &section(suite, *service, smtp_port, process.max_connections);
+    }
+    text
+}
+
+/// What processes need that find each other over the network.
+fn apart(suite: &Description, keys: &Path, service: Service) -> String {
+    let name = service.name();
+    let mut text = format!(
+        "\n[trust.own_token]\nsigning_key_file = \"{}/{name}.pem\"\nissuer = \"usher/{name}\"\n",
+        keys.display()
+    );
+    for peer in Service::ALL {
+        let peer = peer.name();
+        let file = format!("{}/{peer}.jwks.json", keys.display());
+        let _ = write!(
+            text,
+            "\n[[trust.issuers]]\nissuer = \"usher/{peer}\"\njwks_file = \"{file}\"\nservices = {{ {peer} = \"{peer}\" }}\n"
+        );
+    }
+    text += "\n[peers]\n";
+    for peer in [Service::Identity, Service::Community, Service::Invitation] {
+        if peer != service {
+            let _ = writeln!(text, "{} = \"{}\"", peer.name(), suite.endpoints[&peer][0]);
+        }
+    }
+    let nats_url = suite.nats_url.as_deref().unwrap_or_default();
+    text + &format!("\n[events]\nnats_url = \"{nats_url}\"\n")
+}
+
+fn section(suite: &Description, service: Service, smtp_port: u16, max_connections: u32) -> String {
+    let own = match service {
+        Service::Identity | Service::Community => String::new(),
+        // Short lives, so that a test can see an invitation expire.
+        Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\n".to_owned(),
+        Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\n".to_owned(),
+    };
+    let name = service.name();
+    let url = &suite.databases[&service];
+    let mut text = format!(
+        "\n[{name}]\n{own}\n[{name}.database]\nurl = \"{url}\"\nmax_connections = {max_connections}\n"
+    );
+    if service == Service::Notifier {
+        text += &format!("\n[notifier.smtp]\nhost = \"127.0.0.1\"\nport = {smtp_port}\ntls = \"none\"\n");
+    }
+    text
+}

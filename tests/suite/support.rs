@@ -1,0 +1,18 @@
+//! What tests say often.
+
+pub mod mail;
+pub mod people;
+pub mod refusal;
+pub mod tree;
+
+use uuid::Uuid;
+
+/// A request id that nobody used.
+pub fn request_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// An address that nobody has.
+pub fn address(name: &str) -> String {
+    format!("{name}.{}@guest.test", Uuid::new_v4().simple())
+}

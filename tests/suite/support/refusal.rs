@@ -1,0 +1,31 @@
+//! Refusals, told apart by code, reason and metadata, never by message.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// Requires that the call was refused with `code` and `reason`, and returns the metadata.
+#[track_caller]
+pub fn refused<T: Debug>(answer: Result<T, Status>, code: Code, reason: &str) -> HashMap<String, String> {
+    let status = answer.expect_err("the call must be refused");
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
+    assert_eq!((status.code(), info.reason.as_str()), (code, reason), "{status:?}");
+    info.metadata.clone()
+}
+
+/// Requires that the call was refused for exactly these fields.
+#[track_caller]
+pub fn refused_fields<T: Debug>(answer: Result<T, Status>, fields: &[&str]) {
+    let status = answer.expect_err("the call must be refused");
+    let details = status.get_error_details();
+    let bad = details.bad_request().unwrap_or_else(|| panic!("no BadRequest in {status:?}"));
+    let mut named: Vec<&str> = bad.field_violations.iter().map(|violation| violation.field.as_str()).collect();
+    let mut expected = fields.to_vec();
+    named.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(named, expected);
+    assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("INVALID_FIELDS"));
+}
