@@ -1,1 +1,78 @@
-//! x
+//! Accounts of people, how they sign in, and the keys that verify their tokens.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `rpc.rs`, `rpc/` | the RPCs, one file each |
+//! | `access.rs` | who may see an account |
+//! | `account.rs` | making accounts |
+//! | `password.rs` | what a password may be, and its slow hash |
+//! | `session.rs` | sessions, their refresh tokens and credentials |
+//! | `signing_keys.rs` | the keys that sign access tokens |
+//! | `bootstrap.rs` | the first platform administrator |
+//! | `entity/`, `migration/` | the tables |
+
+mod access;
+mod account;
+mod bootstrap;
+mod config;
+mod entity;
+mod error;
+mod migration;
+mod password;
+mod rpc;
+mod session;
+mod signing_keys;
+
+use tonic::service::Routes;
+use usher_api::identity::identity_service_server::IdentityServiceServer;
+use usher_runtime::trust::TrustConfig;
+use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Workers, relay};
+
+pub use config::Config;
+pub use error::Error;
+pub use migration::Migrator;
+
+use password::PasswordHasher;
+use signing_keys::SigningKeys;
+
+/// The identity service. Clones share everything.
+#[derive(Clone)]
+pub struct Identity {
+    database: Database,
+    clock: Clock,
+    random: Random,
+    sealing: SealingKey,
+    config: Config,
+    issuer: String,
+    audience: String,
+    hasher: PasswordHasher,
+    signing_keys: SigningKeys,
+}
+
+/// The largest request: 64 KiB, far above the longest password.
+const MAX_REQUEST_BYTES: usize = 1 << 16;
+
+impl Identity {
+    /// The service. Its tokens name the issuer and audience of `trust`, by which others verify them.
+    #[must_use]
+    pub fn new(foundation: Foundation, config: Config, trust: &TrustConfig) -> Self {
+        let hasher = PasswordHasher::new(config.password_hash_permits, foundation.random.clone());
+        let signing_keys = SigningKeys::new(foundation.clone());
+        let Foundation { database, clock, random, sealing } = foundation;
+        let (issuer, audience) = (trust.user_issuer.clone(), trust.audience.clone());
+        Self { database, clock, random, sealing, config, issuer, audience, hasher, signing_keys }
+    }
+
+    /// The RPCs, without layers.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        let server = IdentityServiceServer::new(self.clone());
+        Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES))
+    }
+
+    /// Begins to publish events.
+    pub fn start(&self, bus: &EventBus, workers: &Workers) {
+        let (database, bus) = (self.database.clone(), bus.clone());
+        workers.spawn("identity-relay", move |stop| relay::run(database.clone(), bus.clone(), "identity", stop));
+    }
+}

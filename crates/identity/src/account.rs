@@ -1,0 +1,75 @@
+//! Making accounts.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use usher_api::identity::UserEvent;
+use usher_runtime::outbox::{self, NewEvent};
+use usher_runtime::{Change, EmailAddress, Violations};
+
+use crate::Identity;
+use crate::entity::account::{ActiveModel, Column, Entity, Model, State};
+use crate::error::Error;
+
+/// What a person enters for a new account, apart from the password.
+pub(crate) struct Profile {
+    pub(crate) email: EmailAddress,
+    pub(crate) full_name: String,
+}
+
+impl Profile {
+    pub(crate) fn parse(email: &str, full_name: &str, violations: &mut Violations) -> Option<Self> {
+        let email = violations.check("email", email.parse());
+        let full_name = violations.text("full_name", full_name, 1..=200);
+        Some(Self { email: email?, full_name })
+    }
+}
+
+/// A new account of an address whose mailbox was proven.
+pub(crate) fn new(service: &Identity, profile: Profile, password_hash: String) -> Model {
+    let now = service.clock.now();
+    Model {
+        id: service.random.uuid(now),
+        email: profile.email.typed().to_owned(),
+        email_canonical: profile.email.canonical().to_owned(),
+        email_verified: true,
+        full_name: profile.full_name,
+        platform_admin: false,
+        state: State::Active,
+        terms_version: String::new(),
+        terms_accept_time: None,
+        password_hash,
+        version: 1,
+        create_time: now,
+        update_time: now,
+    }
+}
+
+/// Writes the account and its event within `change`.
+///
+/// # Errors
+/// [`Error::UserExists`] if the address has an account.
+pub(crate) async fn insert(service: &Identity, change: &Change, row: &Model) -> Result<(), Error> {
+    let inserted = Entity::insert(ActiveModel::from(row.clone()).reset_all())
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(&**change)
+        .await?;
+    if inserted == 0 {
+        return Err(Error::UserExists);
+    }
+    let name = row.name().to_string();
+    let message = UserEvent { user: name.clone(), version: row.version, occur_time: Some(row.create_time.into()) };
+    let event = NewEvent {
+        id: service.random.uuid(row.create_time),
+        kind: "user.created",
+        resource: name,
+        version: row.version,
+        occur_time: row.create_time,
+        message: &message,
+    };
+    Ok(outbox::record(change, event).await?)
+}
+
+/// The account of an address, in any spelling.
+pub(crate) async fn find_by_email(service: &Identity, email: &EmailAddress) -> Result<Option<Model>, Error> {
+    Ok(Entity::find().filter(Column::EmailCanonical.eq(email.canonical())).one(&*service.database).await?)
+}

@@ -1,0 +1,48 @@
+//! The first platform administrator, whom nobody can invite.
+
+use sea_orm::QuerySelect as _;
+use sea_orm::entity::prelude::*;
+use secrecy::{ExposeSecret as _, SecretString};
+use usher_api::name::UserName;
+use usher_runtime::{Failure, Violations};
+
+use crate::Identity;
+use crate::account::{self, Profile};
+use crate::entity::account::{Column, Entity};
+use crate::error::Error;
+use crate::password::Password;
+
+impl Identity {
+    /// Makes the first platform administrator. For operators, who have the database; there is no RPC for it.
+    ///
+    /// # Errors
+    /// [`Error::Bootstrapped`] if there is one; [`Error::UserExists`] if the address has another account; what is wrong with
+    /// the address, name or password.
+    pub async fn bootstrap(&self, email: &str, full_name: &str, password: SecretString) -> Result<UserName, Error> {
+        let mut violations = Violations::default();
+        let profile = Profile::parse(email, full_name, &mut violations);
+        let password = Password::choose("password", password.expose_secret(), &mut violations);
+        violations.finish()?;
+        let (Some(profile), Some(password)) = (profile, password) else {
+            return Err(Failure::internal("not parsed").into());
+        };
+        let hash = self.hasher.hash(&password).await?;
+
+        let change = self.database.change().await?;
+        let existing = Entity::find().filter(Column::PlatformAdmin.eq(true)).limit(1).one(&*change).await?;
+        if existing.is_some() {
+            return Err(Error::Bootstrapped);
+        }
+        let mut row = account::new(self, profile, hash);
+        row.platform_admin = true;
+        account::insert(self, &change, &row).await?;
+        change.commit().await?;
+        Ok(row.name())
+    }
+
+    /// Whether somebody administers the platform.
+    pub async fn is_bootstrapped(&self) -> Result<bool, Error> {
+        let existing = Entity::find().filter(Column::PlatformAdmin.eq(true)).limit(1).one(&*self.database).await?;
+        Ok(existing.is_some())
+    }
+}

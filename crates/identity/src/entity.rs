@@ -1,0 +1,5 @@
+//! The tables of this service.
+
+pub(crate) mod account;
+pub(crate) mod session;
+pub(crate) mod signing_key;

@@ -1,0 +1,77 @@
+//! One row for each account.
+
+use sea_orm::entity::prelude::*;
+use usher_api::identity as pb;
+use usher_api::name::UserName;
+use usher_runtime::Timestamp;
+use uuid::Uuid;
+
+/// The account of a person.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "account")]
+pub struct Model {
+    /// The id in the resource name.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The address as typed.
+    pub email: String,
+    /// The address to compare by; unique.
+    pub email_canonical: String,
+    /// Whether the mailbox was proven.
+    pub email_verified: bool,
+    /// The name that others see.
+    pub full_name: String,
+    /// Whether he administers the platform.
+    pub platform_admin: bool,
+    /// Whether the account can be used.
+    pub state: State,
+    /// The terms that he accepted last.
+    pub terms_version: String,
+    /// When.
+    pub terms_accept_time: Option<Timestamp>,
+    /// Argon2id in the PHC string format.
+    pub password_hash: String,
+    /// Counts its changes from 1.
+    pub version: i64,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When it changed last.
+    pub update_time: Timestamp,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Whether an account can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum State {
+    /// It can.
+    #[sea_orm(string_value = "active")]
+    Active,
+}
+
+impl Model {
+    /// The resource name.
+    pub(crate) fn name(&self) -> UserName {
+        UserName(self.id)
+    }
+
+    /// The resource, without anything that opens the account.
+    pub(crate) fn to_proto(&self) -> pb::User {
+        let State::Active = self.state;
+        pb::User {
+            name: self.name().to_string(),
+            uid: self.id.to_string(),
+            email: self.email.clone(),
+            email_verified: self.email_verified,
+            full_name: self.full_name.clone(),
+            platform_admin: self.platform_admin,
+            state: pb::UserState::Active.into(),
+            terms_version: self.terms_version.clone(),
+            etag: self.version.to_string(),
+            create_time: Some(self.create_time.into()),
+            update_time: Some(self.update_time.into()),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! One row for each session.
+
+use sea_orm::entity::prelude::*;
+use usher_runtime::Timestamp;
+use uuid::Uuid;
+
+/// A session of a person. Its refresh tokens are known by their hashes: the newest, and the one before it.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "session")]
+pub struct Model {
+    /// Named in access tokens.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Whose it is.
+    pub account_id: Uuid,
+    /// SHA-256 of the newest refresh token; unique.
+    pub refresh_hash: Vec<u8>,
+    /// SHA-256 of the token that was exchanged for it.
+    pub previous_refresh_hash: Option<Vec<u8>>,
+    /// When that was.
+    pub rotate_time: Option<Timestamp>,
+    /// The request that did it.
+    pub rotate_request_id: Option<Uuid>,
+    /// When the person signed in.
+    pub create_time: Timestamp,
+    /// When it ends if nobody refreshes it.
+    pub expire_time: Timestamp,
+    /// When it was ended.
+    pub end_time: Option<Timestamp>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,92 @@
+//! Why an RPC of this service refuses. The reasons are documented in `proto/usher/identity/v1/error_reason.proto`.
+
+use sea_orm::DbErr;
+use tonic::{Code, Status};
+use usher_api::identity::ErrorReason;
+use usher_runtime::{Failure, Refusal};
+
+/// Why an RPC refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address has an account.
+    #[error("an account with this address exists")]
+    UserExists,
+    /// No such account.
+    #[error("no such account")]
+    UserNotFound {
+        /// What the request named.
+        user: String,
+    },
+    /// Address or password is wrong.
+    #[error("no account has this address and this password")]
+    CredentialsInvalid,
+    /// Not a token to refresh with.
+    #[error("the refresh token is not valid")]
+    RefreshTokenInvalid,
+    /// A token that was exchanged before.
+    #[error("the refresh token was used before; the session has been ended")]
+    RefreshTokenReused,
+    /// There is a platform administrator already. Only bootstrap meets it.
+    #[error("there is a platform administrator already")]
+    Bootstrapped,
+    /// What any RPC can answer with.
+    #[error(transparent)]
+    Shared(#[from] Failure),
+}
+
+impl Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::UserExists => Code::AlreadyExists,
+            Self::UserNotFound { .. } => Code::NotFound,
+            Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => Code::Unauthenticated,
+            // Never asked: no RPC bootstraps, and shared failures make their own status.
+            Self::Bootstrapped | Self::Shared(_) => Code::Unknown,
+        }
+    }
+
+    fn reason(&self) -> ErrorReason {
+        match self {
+            Self::UserExists => ErrorReason::UserExists,
+            Self::UserNotFound { .. } => ErrorReason::UserNotFound,
+            Self::CredentialsInvalid => ErrorReason::CredentialsInvalid,
+            Self::RefreshTokenInvalid => ErrorReason::RefreshTokenInvalid,
+            Self::RefreshTokenReused => ErrorReason::RefreshTokenReused,
+            Self::Bootstrapped | Self::Shared(_) => ErrorReason::Unspecified,
+        }
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::UserNotFound { user } => vec![("user", user.clone())],
+            Self::UserExists
+            | Self::CredentialsInvalid
+            | Self::RefreshTokenInvalid
+            | Self::RefreshTokenReused
+            | Self::Bootstrapped
+            | Self::Shared(_) => Vec::new(),
+        }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::Shared(error.into())
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        if let Error::Shared(failure) = error {
+            return failure.into();
+        }
+        let refusal = Refusal {
+            code: error.code(),
+            domain: "identity.usher",
+            reason: error.reason().as_str_name(),
+            metadata: error.metadata(),
+            message: error.to_string(),
+        };
+        refusal.into_status(None)
+    }
+}

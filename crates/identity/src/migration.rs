@@ -1,0 +1,21 @@
+//! The steps that make the tables of this service, one file each.
+
+mod m0001_create_account;
+mod m0002_create_session;
+mod m0003_create_signing_key;
+
+use sea_orm_migration::prelude::*;
+
+/// All steps, the runtime's first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let mut steps = usher_runtime::migration::steps();
+        steps.push(Box::new(m0001_create_account::Migration));
+        steps.push(Box::new(m0002_create_session::Migration));
+        steps.push(Box::new(m0003_create_signing_key::Migration));
+        steps
+    }
+}

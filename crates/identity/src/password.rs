@@ -1,0 +1,143 @@
+//! What a password may be, and its slow hash.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
+use usher_runtime::{Failure, Random, Violations};
+
+/// A password in the form in which it is hashed: NFKC, so that it does not depend on the keyboard.
+#[derive(Clone, Debug)]
+pub(crate) struct Password(SecretString);
+
+const LEAST_CHARACTERS: usize = 15;
+const MOST_BYTES: usize = 1_024;
+
+impl Password {
+    /// A password that somebody chooses: 15 characters to 1,024 bytes, any characters, no rules about kinds of them.
+    pub(crate) fn choose(field: &str, text: &str, violations: &mut Violations) -> Option<Self> {
+        let password = Self::enter(field, text, violations)?;
+        let long_enough = password.0.expose_secret().chars().count() >= LEAST_CHARACTERS;
+        violations.require(long_enough, field, format_args!("must be at least {LEAST_CHARACTERS} characters long"));
+        long_enough.then_some(password)
+    }
+
+    /// A password that somebody enters to be compared. Only its size is checked, before any work is done on it.
+    pub(crate) fn enter(field: &str, text: &str, violations: &mut Violations) -> Option<Self> {
+        let fits = (1..=MOST_BYTES).contains(&text.len());
+        violations.require(fits, field, format_args!("must be 1 to {MOST_BYTES} bytes long"));
+        fits.then(|| Self(text.nfkc().collect::<String>().into()))
+    }
+}
+
+/// Hashes and compares passwords, a few at a time: each takes 46 MiB and a core.
+#[derive(Clone)]
+pub(crate) struct PasswordHasher {
+    permits: Arc<Semaphore>,
+    random: Random,
+    nobodys: Arc<tokio::sync::OnceCell<String>>,
+}
+
+/// Argon2id with 46 MiB in one pass, the strongest setting of the OWASP ASVS 5 list that is fast on one core.
+const MEMORY_KIB: u32 = 46 * 1_024;
+
+impl PasswordHasher {
+    /// At most `permits` at a time.
+    pub(crate) fn new(permits: usize, random: Random) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits.max(1))), random, nobodys: Arc::default() }
+    }
+
+    /// The hash to store, in the PHC string format.
+    pub(crate) async fn hash(&self, password: &Password) -> Result<String, Failure> {
+        let (password, salt) = (password.clone(), self.random.bytes::<16>());
+        self.work(move || {
+            let hash = argon2()?.hash_password_with_salt(password.0.expose_secret().as_bytes(), &salt);
+            hash.map(|hash| hash.to_string()).map_err(|error| Failure::internal(error.to_string()))
+        })
+        .await
+    }
+
+    /// Whether `password` is the one behind `stored`. Without `stored`, the same work is done in vain, so that an account
+    /// that does not exist takes as long as one that does.
+    pub(crate) async fn matches(&self, password: &Password, stored: Option<String>) -> Result<bool, Failure> {
+        let known = stored.is_some();
+        let stored = match stored {
+            Some(stored) => stored,
+            None => self.nobodys_hash().await?,
+        };
+        let password = password.clone();
+        let same = self
+            .work(move || {
+                let parsed = PasswordHash::new(&stored).map_err(|error| Failure::internal(error.to_string()))?;
+                Ok(argon2()?.verify_password(password.0.expose_secret().as_bytes(), &parsed).is_ok())
+            })
+            .await?;
+        Ok(same && known)
+    }
+
+    /// The hash of a password that nobody knows.
+    async fn nobodys_hash(&self) -> Result<String, Failure> {
+        let make = || async {
+            let secret = self.random.bytes::<32>().map(|byte| char::from(b'a' + byte % 26));
+            self.hash(&Password(secret.iter().collect::<String>().into())).await
+        };
+        self.nobodys.get_or_try_init(make).await.cloned()
+    }
+
+    /// Runs `work` beside the asynchronous threads, when it is its turn.
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let permit = self.permits.clone().acquire_owned().await.map_err(Failure::internal)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        done.await.map_err(Failure::internal)?
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, Failure> {
+    let params = Params::new(MEMORY_KIB, 1, 1, None).map_err(|error| Failure::internal(error.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(text: &str) -> Option<Password> {
+        Password::choose("password", text, &mut Violations::default())
+    }
+
+    #[test]
+    fn length_is_all_that_is_asked() {
+        assert!(chosen("short").is_none() && chosen("fourteen chars").is_none());
+        assert!(chosen("               ").is_some() && chosen("ünïcödé pässwörd").is_some());
+        assert!(chosen(&"x".repeat(1_024)).is_some() && chosen(&"x".repeat(1_025)).is_none());
+    }
+
+    #[tokio::test]
+    async fn only_the_same_password_matches_and_nobodys_never() {
+        let hasher = PasswordHasher::new(2, Random::system());
+        let password = chosen("a long and quiet evening").unwrap();
+        let stored = hasher.hash(&password).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"));
+        assert!(hasher.matches(&password, Some(stored.clone())).await.unwrap());
+        assert!(!hasher.matches(&chosen("a long and noisy evening").unwrap(), Some(stored)).await.unwrap());
+        assert!(!hasher.matches(&password, None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn spellings_of_one_password_match() {
+        let hasher = PasswordHasher::new(2, Random::system());
+        let stored = hasher.hash(&chosen("caf\u{e9} caf\u{e9} caf\u{e9} caf\u{e9}").unwrap()).await.unwrap();
+        let decomposed = chosen("cafe\u{301} cafe\u{301} cafe\u{301} cafe\u{301}").unwrap();
+        assert!(hasher.matches(&decomposed, Some(stored)).await.unwrap());
+    }
+}

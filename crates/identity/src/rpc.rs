@@ -1,0 +1,47 @@
+//! What can be called. One file for each RPC.
+
+mod authenticate;
+mod create_user;
+mod get_json_web_keys;
+mod get_user;
+mod lookup_user;
+mod refresh_session;
+
+use tonic::Request;
+use usher_api::identity as pb;
+use usher_api::identity::identity_service_server::IdentityService;
+use usher_runtime::rpc::{Answer, answer, open};
+
+use crate::Identity;
+
+#[tonic::async_trait]
+impl IdentityService for Identity {
+    async fn create_user(&self, request: Request<pb::CreateUserRequest>) -> Answer<pb::CreateUserResponse> {
+        let (caller, message) = open(request);
+        answer(create_user::create_user(self, &caller, message).await)
+    }
+
+    async fn authenticate(&self, request: Request<pb::AuthenticateRequest>) -> Answer<pb::AuthenticateResponse> {
+        let (_, message) = open(request);
+        answer(authenticate::authenticate(self, message).await)
+    }
+
+    async fn refresh_session(&self, request: Request<pb::RefreshSessionRequest>) -> Answer<pb::RefreshSessionResponse> {
+        let (_, message) = open(request);
+        answer(refresh_session::refresh_session(self, message).await)
+    }
+
+    async fn get_user(&self, request: Request<pb::GetUserRequest>) -> Answer<pb::GetUserResponse> {
+        let (caller, message) = open(request);
+        answer(get_user::get_user(self, &caller, message).await)
+    }
+
+    async fn lookup_user(&self, request: Request<pb::LookupUserRequest>) -> Answer<pb::LookupUserResponse> {
+        let (_, message) = open(request);
+        answer(lookup_user::lookup_user(self, message).await)
+    }
+
+    async fn get_json_web_keys(&self, _: Request<pb::GetJsonWebKeysRequest>) -> Answer<pb::GetJsonWebKeysResponse> {
+        answer(get_json_web_keys::get_json_web_keys(self).await)
+    }
+}

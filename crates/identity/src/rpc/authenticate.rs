@@ -1,0 +1,26 @@
+use usher_api::identity as pb;
+use usher_runtime::{EmailAddress, Failure, Violations};
+
+use crate::Identity;
+use crate::error::Error;
+use crate::password::Password;
+use crate::{account, session};
+
+pub(crate) async fn authenticate(
+    service: &Identity,
+    request: pb::AuthenticateRequest,
+) -> Result<pb::AuthenticateResponse, Error> {
+    let mut violations = Violations::default();
+    let email: Option<EmailAddress> = violations.check("email", request.email.parse());
+    let password = Password::enter("password", &request.password, &mut violations);
+    violations.finish()?;
+    let (Some(email), Some(password)) = (email, password) else {
+        return Err(Failure::internal("not parsed").into());
+    };
+    let found = account::find_by_email(service, &email).await?;
+    let stored = found.as_ref().map(|account| account.password_hash.clone());
+    let matches = service.hasher.matches(&password, stored).await?;
+    let account = found.filter(|_| matches).ok_or(Error::CredentialsInvalid)?;
+    let credentials = session::begin(service, &account).await?;
+    Ok(pb::AuthenticateResponse { credentials: Some(credentials) })
+}

@@ -1,0 +1,25 @@
+use sea_orm::entity::prelude::*;
+use usher_api::identity as pb;
+use usher_runtime::Violations;
+use usher_runtime::idempotency::parse_request_id;
+
+use crate::Identity;
+use crate::entity::account;
+use crate::error::Error;
+use crate::session::{RefreshToken, credentials, rotate};
+
+pub(crate) async fn refresh_session(
+    service: &Identity,
+    request: pb::RefreshSessionRequest,
+) -> Result<pb::RefreshSessionResponse, Error> {
+    let mut violations = Violations::default();
+    violations.require(!request.refresh_token.is_empty(), "refresh_token", "must not be empty");
+    let request_id = parse_request_id(&request.request_id, &mut violations);
+    violations.finish()?;
+    let token: RefreshToken = request.refresh_token.parse()?;
+    let (session, next) = rotate(service, &token, request_id).await?;
+    let account = account::Entity::find_by_id(session.account_id).one(&*service.database).await?;
+    let account = account.ok_or(Error::RefreshTokenInvalid)?;
+    let credentials = credentials(service, &account, &session, next).await?;
+    Ok(pb::RefreshSessionResponse { credentials: Some(credentials) })
+}
