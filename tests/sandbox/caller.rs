@@ -1,6 +1,7 @@
 //! Calling the suite as somebody.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use secrecy::ExposeSecret as _;
 use tonic::metadata::MetadataValue;
@@ -16,12 +17,16 @@ use usher_runtime::Clock;
 use usher_runtime::caller::USER_AUTHORIZATION;
 use usher_runtime::service_token::{Signer, read_signing_key};
 
+use crate::until::PATIENCE;
 use crate::{Description, Service, current};
 
-/// Somebody who calls, at one of the replicas of each service.
+/// Somebody who calls, at one of the replicas of each service. Those who are made from one another share connections; they must
+/// stay within the test that made the first.
 #[derive(Clone)]
 pub struct Caller {
-    suite: Description,
+    suite: Arc<Description>,
+    /// By address.
+    channels: Arc<Mutex<HashMap<String, Channel>>>,
     replica: usize,
     tokens: Tokens,
 }
@@ -38,7 +43,9 @@ pub type As = InterceptedService<Channel, Tokens>;
 
 impl Interceptor for Tokens {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        for (name, token) in [("authorization", &self.authorization), (USER_AUTHORIZATION, &self.on_behalf_of)] {
+        for (name, token) in
+            [("authorization", &self.authorization), (USER_AUTHORIZATION, &self.on_behalf_of)]
+        {
             if let Some(token) = token {
                 let value = MetadataValue::try_from(format!("Bearer {token}"));
                 request.metadata_mut().insert(name, value.expect("tokens are ASCII"));
@@ -56,7 +63,8 @@ impl Caller {
 
     /// Nobody, at a suite that a test started itself.
     pub fn nobody_at(suite: &Description) -> Self {
-        Self { suite: suite.clone(), replica: 0, tokens: Tokens::default() }
+        let suite = Arc::new(suite.clone());
+        Self { suite, channels: Arc::default(), replica: 0, tokens: Tokens::default() }
     }
 
     /// Whoever this token stands for.
@@ -109,10 +117,17 @@ impl Caller {
     /// The way to a service.
     pub fn way_to(&self, service: Service) -> As {
         let replicas = &self.suite.endpoints[&service];
-        let address = replicas[self.replica % replicas.len()].clone();
-        let channel = Endpoint::from_shared(address).expect("endpoints are URLs").connect_lazy();
-        InterceptedService::new(channel, self.tokens.clone())
+        let address = &replicas[self.replica % replicas.len()];
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let channel = channels.entry(address.clone()).or_insert_with_key(|address| connect(address));
+        InterceptedService::new(channel.clone(), self.tokens.clone())
     }
+}
+
+fn connect(address: &str) -> Channel {
+    let endpoint = Endpoint::from_shared(address.to_owned()).expect("endpoints are URLs");
+    // A service that does not answer fails the test instead of keeping it.
+    endpoint.timeout(PATIENCE).connect_lazy()
 }
 
 fn service_token(suite: &Description, name: &str) -> String {

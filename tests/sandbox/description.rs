@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which databases the services are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Database {
     /// A file for each service.
     Sqlite,
@@ -18,6 +19,7 @@ pub enum Database {
 
 /// How the services are spread over processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Topology {
     /// All in one process, with the event bus in it.
     Together,
@@ -58,7 +60,7 @@ pub struct Description {
     pub database: Database,
     /// Which topology.
     pub topology: Topology,
-    /// Where all its files are, logs included.
+    /// Where all its files are: `<service>-<replica>.toml` and `.log` of each process, logs of servers, `keys`.
     pub folder: PathBuf,
     /// The addresses of the replicas of each service, `http://127.0.0.1:…`.
     pub endpoints: BTreeMap<Service, Vec<String>>,
@@ -87,7 +89,8 @@ pub const VARIABLE: &str = "USHER_SANDBOX";
 /// If the tests were not started by `tests/run` or the program `sandbox`.
 pub fn current() -> &'static Description {
     static CURRENT: LazyLock<Description> = LazyLock::new(|| {
-        let file = std::env::var(VARIABLE).expect("run the suite by `tests/run suite`, which starts the services");
+        let file =
+            std::env::var(VARIABLE).expect("run the suite by `tests/run suite`, which starts the services");
         let text = std::fs::read_to_string(file).expect("the description must be readable");
         serde_json::from_str(&text).expect("the description must parse")
     });

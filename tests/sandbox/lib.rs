@@ -5,10 +5,13 @@
 
 pub mod caller;
 pub mod description;
+pub mod layout;
 pub mod nats;
 pub mod ports;
 pub mod postgres;
+pub mod preparation;
 pub mod process;
+pub mod program;
 pub mod settings;
 pub mod smtp;
 pub mod suite;
@@ -16,5 +19,6 @@ pub mod until;
 
 pub use caller::Caller;
 pub use description::{Database, Description, Service, Topology, current};
+pub use program::program;
 pub use suite::{Options, Suite};
 pub use until::until;

@@ -1,13 +1,16 @@
 //! Starts a suite, runs a command in it, and ends with the command's status.
 
+mod command;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sandbox::description::VARIABLE;
 use sandbox::{Database, Options, Suite, Topology};
 
 /// Starts a suite, runs a command in it, and ends with the command's status.
+///
+/// Fails also if a process of the suite ended by itself meanwhile, panicked, or does not end orderly.
 #[derive(Parser)]
 struct Arguments {
     /// Which databases the services are on.
@@ -22,7 +25,7 @@ struct Arguments {
     /// A PostgreSQL server to use, by the URL of its database `postgres`, instead of starting one.
     #[arg(long)]
     postgres_url: Option<String>,
-    /// The command and its arguments.
+    /// The command and its arguments. The variable `USHER_SANDBOX` names the file that describes the suite to it.
     #[arg(last = true, required = true)]
     command: Vec<String>,
 }
@@ -30,20 +33,22 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let mut signals = command::Signals::catch();
     let mut options = Options::new(arguments.database, arguments.topology);
     options.postgres_url = arguments.postgres_url;
-    let suite = Suite::start(&arguments.folder, &options).await.expect("the suite must start");
-
+    let suite = tokio::select! {
+        suite = Suite::start(&arguments.folder, &options) => suite.expect("the suite must start"),
+        () = signals.next() => return ExitCode::FAILURE,
+    };
     let file = arguments.folder.join("suite.json");
     let text = serde_json::to_string_pretty(&suite.description).expect("a description can be written");
     std::fs::write(&file, text).expect("the folder must be writable");
-    let mut command = tokio::process::Command::new(&arguments.command[0]);
-    command.args(&arguments.command[1..]).env(VARIABLE, &file).kill_on_drop(true);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("signals work");
-    let status = tokio::select! {
-        status = command.status() => status.expect("the command must start"),
-        _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,
-        _ = terminate.recv() => return ExitCode::FAILURE,
-    };
-    ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
+
+    let outcome =
+        command::run(&arguments.command, &file, &mut signals).await.expect("the command must start");
+    let complaints = suite.stop();
+    for complaint in &complaints {
+        eprintln!("sandbox: {complaint}");
+    }
+    if complaints.is_empty() { outcome } else { ExitCode::FAILURE }
 }

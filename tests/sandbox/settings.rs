@@ -79,8 +79,8 @@ fn apart(suite: &Description, keys: &Path, service: Service) -> String {
 fn section(suite: &Description, service: Service, smtp_port: u16, max_connections: u32) -> String {
     let own = match service {
         Service::Identity | Service::Community => String::new(),
-        // Short lives, so that a test can see an invitation expire.
-        Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\n".to_owned(),
+        // Short, so that a test can see an invitation expire and an interrupted acceptance be completed.
+        Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\nacceptance_lease = \"6s\"\n".to_owned(),
         Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\n".to_owned(),
     };
     let name = service.name();
@@ -89,7 +89,7 @@ fn section(suite: &Description, service: Service, smtp_port: u16, max_connection
         "\n[{name}]\n{own}\n[{name}.database]\nurl = \"{url}\"\nmax_connections = {max_connections}\n"
     );
     if service == Service::Notifier {
-        text += &format!("\n[notifier.smtp]\nhost = \"127.0.0.1\"\nport = {smtp_port}\ntls = \"none\"\n");
+        let _ = write!(text, "\n[notifier.smtp]\nhost = \"127.0.0.1\"\nport = {smtp_port}\ntls = \"none\"\n");
     }
     text
 }

@@ -1,121 +1,132 @@
-//! A mail server that speaks SMTP on a socket and keeps what it accepts as files, the same way as the embedded mailbox.
-//!
-//! The local part of a recipient tells it to be difficult: `refuse-550…` is refused for good, `defer-451…` is refused the first
-//! time and accepted afterwards.
+//! A mail server that speaks SMTP on a socket and keeps what it accepts as files. [`script`] says how a recipient makes it
+//! difficult.
 
-use std::collections::HashSet;
-use std::io;
+mod conversation;
+pub mod script;
+
+use std::collections::HashMap;
+use std::io::{self, BufReader};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use conversation::{Conversation, Mailbox};
 
-/// Where the server is.
-#[derive(Clone)]
+use crate::ports::Port;
+
+/// A running server, in threads of its own. Dropping it ends it.
 pub struct Smtp {
     /// Its port on the loopback address.
     pub port: u16,
-    /// Holds `<recipient>/<n>.eml`.
+    /// Holds `<recipient in lower case>/<number>.eml`; a higher number arrived later.
     pub mailbox: PathBuf,
-    deferred: Arc<Mutex<HashSet<String>>>,
+    kept: Arc<Mailbox>,
+    serving: Option<Serving>,
 }
 
+struct Serving {
+    address: SocketAddr,
+    ends: Arc<AtomicBool>,
+    /// Open connections, by number.
+    connections: Connections,
+    thread: JoinHandle<()>,
+}
+
+type Connections = Arc<Mutex<HashMap<usize, TcpStream>>>;
+
 impl Smtp {
-    /// Serves for as long as the runtime lives.
-    pub async fn start(mailbox: &Path) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
+    /// Starts a server on a free port that keeps mails in `mailbox`.
+    pub fn start(mailbox: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(mailbox)?;
-        let server = Self { port, mailbox: mailbox.to_owned(), deferred: Arc::default() };
-        let accepting = server.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let server = accepting.clone();
-                // A client that breaks off is its own business.
-                tokio::spawn(async move { server.converse(stream).await.ok() });
-            }
-        });
-        Ok(server)
+        let kept = Arc::new(Mailbox::new(mailbox.to_owned()));
+        let serving = Serving::start(Port::reserve().into_listener(), &kept)?;
+        Ok(Self { port: serving.address.port(), mailbox: mailbox.to_owned(), kept, serving: Some(serving) })
     }
 
-    async fn converse(&self, stream: TcpStream) -> io::Result<()> {
-        let mut stream = BufReader::new(stream);
-        say(&mut stream, "220 sandbox ESMTP").await?;
-        let mut recipients = Vec::new();
-        let mut line = String::new();
-        loop {
-            line.clear();
-            if stream.read_line(&mut line).await? == 0 {
-                return Ok(());
-            }
-            let verb = line.trim_end().to_ascii_uppercase();
-            let answer = match verb.split([' ', ':']).next().unwrap_or_default() {
-                "EHLO" => "250-sandbox\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 PIPELINING",
-                "HELO" | "MAIL" | "NOOP" => "250 ok",
-                "RSET" => {
-                    recipients.clear();
-                    "250 ok"
-                }
-                "RCPT" => self.recipient(&line, &mut recipients),
-                "DATA" if recipients.is_empty() => "503 no recipient",
-                "DATA" => {
-                    say(&mut stream, "354 go ahead").await?;
-                    let mail = read_mail(&mut stream).await?;
-                    self.keep(&recipients, &mail)?;
-                    recipients.clear();
-                    "250 kept"
-                }
-                "QUIT" => return say(&mut stream, "221 bye").await,
-                _ => "500 what?",
-            };
-            say(&mut stream, answer).await?;
+    /// Breaks off all connections and accepts no more, as if the server had gone away.
+    pub fn stop(&mut self) {
+        if let Some(serving) = self.serving.take() {
+            serving.stop();
         }
     }
 
-    fn recipient(&self, line: &str, recipients: &mut Vec<String>) -> &'static str {
-        let address = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(address, _)| address);
-        let Some(address) = address.map(str::to_lowercase) else { return "501 no address" };
-        if address.starts_with("refuse-550") {
-            return "550 5.1.1 nobody of that name";
-        }
-        let first = self.deferred.lock().is_ok_and(|mut seen| seen.insert(address.clone()));
-        if address.starts_with("defer-451") && first {
-            return "451 4.7.1 try again later";
-        }
-        recipients.push(address);
-        "250 ok"
-    }
-
-    /// Written under another name first, so that nobody reads half a mail.
-    fn keep(&self, recipients: &[String], mail: &str) -> io::Result<()> {
-        for recipient in recipients {
-            let folder = self.mailbox.join(recipient);
-            std::fs::create_dir_all(&folder)?;
-            let name = uuid::Uuid::new_v4().to_string();
-            let unfinished = folder.join(format!("{name}.part"));
-            std::fs::write(&unfinished, mail)?;
-            std::fs::rename(unfinished, folder.join(format!("{name}.eml")))?;
-        }
+    /// Serves again on the same port, after [`Smtp::stop`].
+    pub fn restart(&mut self) -> io::Result<()> {
+        let listener = TcpListener::bind(("127.0.0.1", self.port))?;
+        self.serving = Some(Serving::start(listener, &self.kept)?);
         Ok(())
     }
 }
 
-/// Reads up to the line with a single dot and takes back the dots that were added to lines that begin with one.
-async fn read_mail(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut mail = String::new();
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if line == ".\r\n" {
-            return Ok(mail);
-        }
-        mail.push_str(line.strip_prefix('.').unwrap_or(&line));
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
-async fn say(stream: &mut BufReader<TcpStream>, answer: &str) -> io::Result<()> {
-    stream.get_mut().write_all(format!("{answer}\r\n").as_bytes()).await
+impl Serving {
+    fn start(listener: TcpListener, mailbox: &Arc<Mailbox>) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (ends, connections) = (Arc::new(AtomicBool::new(false)), Connections::default());
+        let accepting = (mailbox.clone(), ends.clone(), connections.clone());
+        let thread = std::thread::spawn(move || {
+            let (mailbox, ends, connections) = accepting;
+            for (number, stream) in listener.incoming().flatten().enumerate() {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(listed) = stream.try_clone() else { continue };
+                connections.lock().unwrap_or_else(PoisonError::into_inner).insert(number, listed);
+                let (mailbox, connections) = (mailbox.clone(), connections.clone());
+                std::thread::spawn(move || serve(&mailbox, &connections, number, &stream));
+            }
+        });
+        Ok(Self { address, ends, connections, thread })
+    }
+
+    fn stop(self) {
+        self.ends.store(true, Ordering::SeqCst);
+        // Wakes the thread, which waits for somebody to connect.
+        let _ = TcpStream::connect(self.address);
+        let _ = self.thread.join();
+        for stream in self.connections.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            // Fails only if the client has gone.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn serve(mailbox: &Mailbox, connections: &Connections, number: usize, stream: &TcpStream) {
+    // A client that breaks off is its own business.
+    let _ = Conversation::new(mailbox, BufReader::new(stream), stream).hold();
+    let _ = stream.shutdown(Shutdown::Both);
+    connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn goes_away_and_comes_back_on_the_same_port() {
+        let folder = std::env::temp_dir().join(format!("usher-smtp-{}", uuid::Uuid::new_v4().simple()));
+        let mut server = Smtp::start(&folder).unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        let mut greeting = [0; 3];
+        client.read_exact(&mut greeting).unwrap();
+        assert_eq!(&greeting, b"220");
+
+        server.stop();
+        assert!(client.read_to_end(&mut Vec::new()).is_ok(), "the connection ends");
+        assert!(TcpStream::connect(("127.0.0.1", server.port)).is_err());
+
+        server.restart().unwrap();
+        TcpStream::connect(("127.0.0.1", server.port)).unwrap().read_exact(&mut greeting).unwrap();
+        assert_eq!(&greeting, b"220");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

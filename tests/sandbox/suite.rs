@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::layout::process_name;
 use crate::nats::Nats;
-use crate::postgres::{Postgres, create_database};
+use crate::ports::Port;
+use crate::postgres::Postgres;
+use crate::preparation::{databases, prepare};
 use crate::process::Process;
+use crate::program::program;
 use crate::smtp::Smtp;
-use crate::{Database, Description, Service, Topology, ports, settings, until};
+use crate::{Database, Description, Service, Topology, until};
 
 /// What kind of suite to start.
 #[derive(Clone, Debug)]
@@ -56,12 +59,13 @@ const ADMIN_EMAIL: &str = "admin@usher.test";
 const ADMIN_PASSWORD: &str = "correct horse battery staple";
 
 impl Suite {
-    /// Starts a suite with its files in `folder`, which must exist, and waits until every service is ready.
+    /// Starts a suite with its files in `folder`, which must exist, and waits until every service is ready. It ends with the
+    /// thread that starts it.
     ///
     /// # Panics
     /// If something does not start, with the end of its log.
     pub async fn start(folder: &Path, options: &Options) -> io::Result<Self> {
-        let smtp = Smtp::start(&folder.join("mailbox")).await?;
+        let smtp = Smtp::start(&folder.join("mailbox"))?;
         let nats = match options.topology {
             Topology::Apart => Some(Nats::start(folder).await?),
             Topology::Together => None,
@@ -70,12 +74,14 @@ impl Suite {
             (Database::Postgres, None) => Some(Postgres::start(folder).await?),
             _ => None,
         };
-        let postgres_url = postgres.as_ref().map(|server| server.url("postgres")).or(options.postgres_url.clone());
+        let postgres_url =
+            postgres.as_ref().map(|server| server.url("postgres")).or(options.postgres_url.clone());
+        let ports = ports(options);
         let description = Description {
             database: options.database,
             topology: options.topology,
             folder: folder.to_owned(),
-            endpoints: endpoints(options),
+            endpoints: endpoints(&ports),
             databases: databases(folder, options.database, postgres_url.as_deref()).await,
             postgres_url,
             nats_url: nats.as_ref().map(Nats::url),
@@ -84,154 +90,103 @@ impl Suite {
             admin_email: ADMIN_EMAIL.to_owned(),
             admin_password: ADMIN_PASSWORD.to_owned(),
         };
+        prepare(&description, smtp.port, options.max_connections)?;
         let mut suite = Self { description, processes: BTreeMap::new(), nats, postgres, smtp };
-        suite.prepare(options)?;
-        suite.launch()?;
+        suite.launch(ports)?;
         suite.ready().await;
         Ok(suite)
     }
 
-    /// Makes keys, tables and the platform administrator, with the commands that an operator would use.
-    fn prepare(&self, options: &Options) -> io::Result<()> {
-        let folder = &self.description.folder;
-        let keys = folder.join("keys");
-        std::fs::create_dir_all(&keys)?;
-        std::fs::write(keys.join("seal.key"), usher_runtime_seal_key())?;
-        for name in ["identity", "community", "invitation", "notifier", "tests"] {
-            run(&["keys", "generate", "--service", name, "--directory", &keys.to_string_lossy()]);
-        }
-        for (service, replica, endpoint) in self.replicas() {
-            let services = self.services_beside(service);
-            let address = endpoint.trim_start_matches("http://").to_owned();
-            let process = settings::Process { services: &services, address, max_connections: options.max_connections };
-            let text = settings::toml(&self.description, self.smtp.port, &process);
-            std::fs::write(self.settings_file(service, replica), text)?;
-            if replica == 0 {
-                let file = self.settings_file(service, 0);
-                let names = self.service_names(service);
-                run(&["migrate", "--config", &file.to_string_lossy(), "--services", &names]);
-            }
-        }
-        self.bootstrap()
-    }
-
-    fn bootstrap(&self) -> io::Result<()> {
-        let password_file = self.description.folder.join("keys/admin-password");
-        std::fs::write(&password_file, ADMIN_PASSWORD)?;
-        let config = self.settings_file(Service::Identity, 0);
-        let (config, password_file) = (config.to_string_lossy(), password_file.to_string_lossy());
-        let who = ["--email", ADMIN_EMAIL, "--full-name", "Ada Admin", "--password-file", &password_file];
-        run(&[&["bootstrap", "--config", &config], who.as_slice()].concat());
-        Ok(())
-    }
-
-    fn launch(&mut self) -> io::Result<()> {
-        for (service, replica, _) in self.replicas() {
-            let process = self.process(service, replica)?;
-            self.processes.entry(service).or_default().push(process);
+    /// Starts the processes, each when the one before it was started. Their ports are kept until then.
+    fn launch(&mut self, ports: Ports) -> io::Result<()> {
+        for (member, port) in self.description.members().into_iter().zip(ports.into_values().flatten()) {
+            drop(port);
+            let process = self.process(member.service, member.replica)?;
+            self.processes.entry(member.service).or_default().push(process);
         }
         Ok(())
     }
 
     /// Starts a process of `service`, for instance again after it was ended.
     pub fn process(&self, service: Service, replica: usize) -> io::Result<Process> {
-        let file = self.settings_file(service, replica);
-        let (program, names) = (program(), self.service_names(service));
+        let suite = &self.description;
+        let (program, names) = (program(), suite.service_names(service));
+        let file = suite.settings_file(service, replica);
         let (program, file) = (program.to_string_lossy(), file.to_string_lossy());
         let command = [&*program, "serve", "--services", &names, "--config", &*file];
-        Process::start(&self.description.folder, &format!("{}-{replica}", service.name()), None, &command)
+        Process::start(&suite.folder, &process_name(service, replica), None, &command)
     }
 
     /// Waits until every service of every process says that it serves.
+    ///
+    /// # Panics
+    /// If a process ends meanwhile, with the end of its log.
     pub async fn ready(&mut self) {
-        for (first, replica, endpoint) in self.replicas() {
-            for service in self.services_beside(first) {
+        for member in self.description.members() {
+            for service in self.description.services_with(member.service) {
                 let name = health_name(service);
-                until(&format!("{name} at {endpoint} is ready"), || {
-                    self.processes.get_mut(&first).map(|list| list[replica].assert_alive());
-                    serves(endpoint.clone(), name.clone())
+                until(&format!("{name} at {} is ready", member.endpoint), || {
+                    self.all().for_each(Process::assert_alive);
+                    serves(member.endpoint.clone(), name.clone())
                 })
                 .await;
             }
         }
     }
 
-    /// One entry for each process: the first of its services, its number and its address.
-    fn replicas(&self) -> Vec<(Service, usize, String)> {
-        let first = |service: &Service| self.description.topology == Topology::Apart || *service == Service::Identity;
-        let services = Service::ALL.into_iter().filter(first);
-        let of_service = |service: Service| {
-            let addresses = self.description.endpoints[&service].iter().enumerate();
-            addresses.map(move |(replica, address)| (service, replica, address.clone())).collect::<Vec<_>>()
-        };
-        services.flat_map(of_service).collect()
-    }
-
-    /// The services that run in the process of `service`.
-    fn services_beside(&self, service: Service) -> Vec<Service> {
-        match self.description.topology {
-            Topology::Together => Service::ALL.to_vec(),
-            Topology::Apart => vec![service],
+    /// Ends the suite and tells what was not as it must be: a process of the program that had ended by itself, that did not end
+    /// orderly and in time, or that panicked.
+    pub fn stop(mut self) -> Vec<String> {
+        let early: Vec<_> = self.all().map(Process::obituary).collect();
+        self.tell_to_end();
+        let mut complaints = Vec::new();
+        for (process, early) in self.all().zip(early) {
+            complaints.extend(early.or_else(|| process.farewell()));
+            complaints.extend(process.panics());
         }
+        complaints
     }
 
-    fn service_names(&self, service: Service) -> String {
-        self.services_beside(service).iter().map(|service| service.name()).collect::<Vec<_>>().join(",")
+    fn all(&mut self) -> impl Iterator<Item = &mut Process> {
+        self.processes.values_mut().flatten()
     }
 
-    fn settings_file(&self, service: Service, replica: usize) -> PathBuf {
-        self.description.folder.join(format!("{}-{replica}.toml", service.name()))
+    fn tell_to_end(&mut self) {
+        self.all().for_each(Process::tell_to_end);
     }
 }
 
-fn endpoints(options: &Options) -> BTreeMap<Service, Vec<String>> {
-    let address = || format!("http://127.0.0.1:{}", ports::free());
-    let together = address();
-    let of_service = |service: Service| match options.topology {
-        Topology::Together => vec![together.clone()],
-        Topology::Apart => (0..options.replicas.get(&service).copied().unwrap_or(1)).map(|_| address()).collect(),
+/// All are told before the first is waited for; then they are dropped, the servers after those who use them.
+impl Drop for Suite {
+    fn drop(&mut self) {
+        self.tell_to_end();
+    }
+}
+
+/// The ports of each service's processes.
+type Ports = BTreeMap<Service, Vec<Port>>;
+
+fn ports(options: &Options) -> Ports {
+    let services: &[Service] = match options.topology {
+        Topology::Together => &Service::ALL[..1],
+        Topology::Apart => &Service::ALL,
     };
-    Service::ALL.into_iter().map(|service| (service, of_service(service))).collect()
+    let replicas = |service: &Service| match options.topology {
+        Topology::Together => 1,
+        Topology::Apart => options.replicas.get(service).copied().unwrap_or(1),
+    };
+    let of_service =
+        |service: &Service| (*service, (0..replicas(service)).map(|_| Port::reserve()).collect());
+    services.iter().map(of_service).collect()
 }
 
-async fn databases(folder: &Path, kind: Database, postgres_url: Option<&str>) -> BTreeMap<Service, String> {
-    let mut urls = BTreeMap::new();
-    let unique = uuid::Uuid::new_v4().simple().to_string();
-    for service in Service::ALL {
-        let name = service.name();
-        let url = match (kind, postgres_url) {
-            (Database::Postgres, Some(server)) => create_database(server, &format!("{name}_{unique}")).await,
-            _ => format!("sqlite://{}/{name}.db?mode=rwc", folder.display()),
-        };
-        urls.insert(service, url);
-    }
-    urls
-}
-
-fn usher_runtime_seal_key() -> String {
-    use secrecy::ExposeSecret as _;
-    let key = usher_runtime::SealingKey::generate(&usher_runtime::Random::system());
-    key.to_base64().expose_secret().to_owned()
-}
-
-/// The program under test: `USHER_BIN`, or the one that was built beside the tests.
-pub fn program() -> PathBuf {
-    if let Some(named) = std::env::var_os("USHER_BIN") {
-        return named.into();
-    }
-    let me = std::env::current_exe().expect("the test has a path");
-    let folder = me.ancestors().find(|folder| folder.join("usher").is_file());
-    folder.expect("build the program first: cargo build -p usher").join("usher")
-}
-
-/// Runs a command of the program to its end.
-///
-/// # Panics
-/// If it fails, with what it wrote.
-pub fn run(arguments: &[&str]) {
-    let output = Command::new(program()).args(arguments).output().expect("the program must start");
-    let wrote = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "usher {}: {wrote}", arguments.join(" "));
+/// The addresses of each service; those that have no ports of their own are with the first.
+fn endpoints(ports: &Ports) -> BTreeMap<Service, Vec<String>> {
+    let of_service = |service: Service| {
+        let ports = ports.get(&service).unwrap_or(&ports[&Service::ALL[0]]).iter();
+        (service, ports.map(|port| format!("http://127.0.0.1:{}", port.number())).collect())
+    };
+    Service::ALL.into_iter().map(of_service).collect()
 }
 
 fn health_name(service: Service) -> String {

@@ -3,6 +3,7 @@
 pub mod mail;
 pub mod people;
 pub mod refusal;
+pub mod rows;
 pub mod tree;
 
 use uuid::Uuid;

@@ -1,1 +1,92 @@
-//! x
+//! Mails about what happened.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `subscriber.rs` | events become deliveries that wait |
+//! | `sender.rs` | deliveries become mails: claimed, sent, and what became of them |
+//! | `letter.rs`, `templates/` | what is written |
+//! | `mailer.rs` | how it leaves: SMTP, or a folder |
+//! | `config.rs` | the settings |
+//! | `rpc.rs`, `rpc/` | the RPCs, one file each |
+//! | `entity.rs`, `migration/` | the table |
+//!
+//! An event is acknowledged when its delivery is a row, so that neither the broker nor a slow mail server decides whether a
+//! mail is sent. The link is asked for when the mail is about to leave, and is nowhere else than in the mail.
+
+mod config;
+mod entity;
+mod error;
+mod letter;
+mod mailer;
+mod migration;
+mod rpc;
+mod sender;
+mod subscriber;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tonic::service::Routes;
+use usher_api::invitation::invitation_service_client::InvitationServiceClient;
+use usher_api::notifier::notifier_service_server::NotifierServiceServer;
+use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
+
+pub use config::{Config, SmtpConfig, Tls};
+pub use error::Error;
+pub use migration::Migrator;
+
+use letter::Letters;
+use mailer::Mailer;
+
+/// The notifier service. Clones share everything.
+#[derive(Clone)]
+pub struct Notifier {
+    database: Database,
+    clock: Clock,
+    random: Random,
+    sealing: SealingKey,
+    config: Config,
+    invitation: InvitationServiceClient<Transport>,
+    letters: Letters,
+    mailer: Mailer,
+    queued: Arc<Notify>,
+}
+
+/// The largest request: 64 KiB, far above any filter.
+const MAX_REQUEST_BYTES: usize = 1 << 16;
+
+impl Notifier {
+    /// The service, which calls the invitation service as `notifier`.
+    ///
+    /// # Errors
+    /// A setting that is missing or cannot work, by name.
+    pub fn new(
+        foundation: Foundation,
+        config: Config,
+        invitation: InvitationServiceClient<Transport>,
+    ) -> Result<Self, String> {
+        let letters = Letters::new(&config.from)?;
+        let mailer = Mailer::new(&config)?;
+        let Foundation { database, clock, random, sealing } = foundation;
+        let queued = Arc::default();
+        Ok(Self { database, clock, random, sealing, config, invitation, letters, mailer, queued })
+    }
+
+    /// The RPCs, without layers.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        let server = NotifierServiceServer::new(self.clone());
+        Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES))
+    }
+
+    /// Begins to consume events, to send mails, and to publish what became of them.
+    pub fn start(&self, bus: &EventBus, workers: &Workers) {
+        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
+        workers.spawn("notifier-relay", move |stop| {
+            relay::run(database.clone(), bus_of_relay.clone(), "notifier", stop)
+        });
+        bus.subscribe(subscriber::subscription(self.clone()), workers);
+        let service = self.clone();
+        workers.spawn("notifier-sender", move |stop| sender::run(service.clone(), stop));
+    }
+}

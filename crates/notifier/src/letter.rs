@@ -1,0 +1,200 @@
+//! What is written. People's words are escaped, and what looks like an address in a name is made not to be one.
+
+use std::sync::Arc;
+
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::{Address, Message};
+use minijinja::{Environment, UndefinedBehavior, context};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use usher_api::invitation::Offer;
+use usher_runtime::Timestamp;
+use uuid::Uuid;
+
+const SUBJECT: &str = "invitation.subject.txt";
+const TEXT: &str = "invitation.txt";
+const HTML: &str = "invitation.html";
+
+/// The templates and the sender.
+#[derive(Clone)]
+pub(crate) struct Letters {
+    from: Mailbox,
+    templates: Arc<Environment<'static>>,
+}
+
+/// Tells other programs not to answer (RFC 3834).
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+impl Letters {
+    /// Letters from `from`.
+    ///
+    /// # Errors
+    /// The setting that is not a mailbox.
+    pub(crate) fn new(from: &str) -> Result<Self, String> {
+        let from = from.parse().map_err(|error| format!("notifier.from: `{from}`: {error}"))?;
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        let sources = [
+            (SUBJECT, include_str!("../templates/invitation.subject.txt")),
+            (TEXT, include_str!("../templates/invitation.txt")),
+            (HTML, include_str!("../templates/invitation.html")),
+        ];
+        for (name, source) in sources {
+            templates.add_template(name, source).map_err(|error| format!("template {name}: {error}"))?;
+        }
+        Ok(Self { from, templates: Arc::new(templates) })
+    }
+
+    /// The `Message-ID` of a delivery: the same at every attempt.
+    pub(crate) fn message_id(&self, delivery: Uuid) -> String {
+        format!("<{delivery}@{}>", self.from.email.domain())
+    }
+
+    /// The invitation to `offer`, with `link`.
+    ///
+    /// # Errors
+    /// What is wrong with the offer, without the address.
+    pub(crate) fn invitation(
+        &self,
+        message_id: &str,
+        offer: &Offer,
+        link: &str,
+        now: Timestamp,
+    ) -> Result<Message, String> {
+        let address: Address =
+            offer.email.parse().map_err(|_| "the invited address cannot be mailed to".to_owned())?;
+        let to = Mailbox::new(Some(harmless(&offer.display_name)).filter(|name| !name.is_empty()), address);
+        let words = words(offer, link);
+        let render = |name: &str| {
+            let template = self.templates.get_template(name);
+            template
+                .and_then(|template| template.render(&words))
+                .map_err(|error| format!("template {name}: {error}"))
+        };
+        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(render(TEXT)?);
+        let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(render(HTML)?);
+        Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(render(SUBJECT)?.trim())
+            .message_id(Some(message_id.to_owned()))
+            .date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(now.unix_seconds().unsigned_abs()))
+            .header(AutoSubmitted)
+            .multipart(MultiPart::alternative().singlepart(text).singlepart(html))
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn words(offer: &Offer, link: &str) -> minijinja::Value {
+    let places = offer.communities.iter().map(|community| {
+        let roles: Vec<String> = community.roles.iter().map(|role| harmless(role)).collect();
+        context! { name => harmless(&community.display_name), roles => roles.join(", ") }
+    });
+    context! {
+        guest => harmless(&offer.display_name),
+        inviter => harmless(&offer.inviter_name),
+        places => places.collect::<Vec<_>>(),
+        link,
+        until => offer.expire_time.as_ref().map(|until| day(until.seconds)).unwrap_or_default(),
+    }
+}
+
+/// A day in words that do not depend on where the reader lives.
+fn day(seconds: i64) -> String {
+    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    moment.and_then(|moment| moment.format(format).ok()).unwrap_or_default()
+}
+
+/// A name without control characters, in which no mail program finds a link: whoever can write names into other people's mail
+/// must not be able to lead them somewhere.
+fn harmless(name: &str) -> String {
+    let printable: String = name.chars().filter(|character| !character.is_control()).collect();
+    printable
+        .replace("://", ":\u{200b}//")
+        .replace('.', ".\u{200b}")
+        .replace('@', "\u{200b}@")
+        .trim()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use usher_api::invitation::OfferedCommunity;
+
+    use super::*;
+
+    fn letter(offer: &Offer) -> String {
+        let letters = Letters::new("Usher <no-reply@usher.test>").unwrap();
+        let id = letters.message_id(Uuid::nil());
+        let letter =
+            letters.invitation(&id, offer, "https://usher.test/join/usher_inv_x", Timestamp(0)).unwrap();
+        String::from_utf8(letter.formatted()).unwrap().replace("=\r\n", "")
+    }
+
+    fn offer() -> Offer {
+        Offer {
+            email: "mira@example.com".to_owned(),
+            display_name: "Mira".to_owned(),
+            inviter_name: "Ada".to_owned(),
+            communities: vec![OfferedCommunity {
+                community: String::new(),
+                display_name: "Alpine Bank".to_owned(),
+                roles: vec!["Guest".to_owned(), "Analyst".to_owned()],
+            }],
+            expire_time: None,
+        }
+    }
+
+    #[test]
+    fn says_who_invites_where_and_as_what() {
+        let letter = letter(&offer());
+        for word in [
+            "Ada",
+            "Alpine Bank",
+            "Guest, Analyst",
+            "Join your new community",
+            "https://usher.test/join/usher_inv_x",
+        ] {
+            assert!(letter.matches(word).count() >= 2, "{word} must be in both parts:\n{letter}");
+        }
+        assert!(letter.contains("Message-ID: <00000000-0000-0000-0000-000000000000@usher.test>"));
+        assert!(
+            letter.contains("Auto-Submitted: auto-generated") && letter.contains("Date: Thu, 01 Jan 1970")
+        );
+    }
+
+    #[test]
+    fn names_cannot_write_html() {
+        let mut hostile = offer();
+        hostile.inviter_name = "<a href=x>Click</a><script>".to_owned();
+        let letter = letter(&hostile);
+        let html = letter.split("text/html").nth(1).unwrap();
+        assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn names_cannot_lead_anywhere_or_add_headers() {
+        assert_eq!(harmless("evil.example"), "evil.\u{200b}example");
+        assert!(!harmless("https://evil.example/x").contains("://"));
+        let mut hostile = offer();
+        hostile.display_name = "Mira\r\nBcc: all@example.com".to_owned();
+        assert!(!letter(&hostile).contains("\nBcc:"));
+    }
+}

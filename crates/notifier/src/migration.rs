@@ -1,0 +1,17 @@
+//! The steps that make the table of this service, one file each.
+
+mod m0001_create_delivery;
+
+use sea_orm_migration::prelude::*;
+
+/// All steps, the runtime's first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let mut steps = usher_runtime::migration::steps();
+        steps.push(Box::new(m0001_create_delivery::Migration));
+        steps
+    }
+}

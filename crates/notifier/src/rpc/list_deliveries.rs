@@ -1,0 +1,56 @@
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
+use sea_orm::{QueryOrder as _, QuerySelect as _};
+use usher_api::name::InvitationName;
+use usher_api::notifier as pb;
+use usher_runtime::page::parse_page_size;
+use usher_runtime::{Caller, Pages, Violations};
+use uuid::Uuid;
+
+use crate::Notifier;
+use crate::entity::{Column, Entity, Model, State};
+use crate::error::Error;
+
+const DEFAULT_PAGE: u64 = 50;
+const LARGEST_PAGE: u64 = 200;
+
+pub(crate) async fn list_deliveries(
+    service: &Notifier,
+    caller: &Caller,
+    request: pb::ListDeliveriesRequest,
+) -> Result<pb::ListDeliveriesResponse, Error> {
+    let mut violations = Violations::default();
+    let asked = Some(request.invitation.as_str()).filter(|name| !name.is_empty());
+    let invitation: Option<InvitationName> =
+        asked.and_then(|name| violations.check("invitation", name.parse()));
+    let states = parse_states(&request.states, &mut violations);
+    let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
+    violations.finish()?;
+
+    let filter = (invitation, &states);
+    let pages = Pages::new(&service.sealing, &service.random, caller, "ListDeliveries", &filter);
+    let before: Option<Uuid> = pages.open(&request.page_token)?;
+    let wanted = Condition::all()
+        .add_option(invitation.map(|name| Column::Invitation.eq(name.to_string())))
+        .add_option((!states.is_empty()).then(|| Column::State.is_in(states)))
+        .add_option(before.map(|id| Column::Id.lt(id)));
+    let mut rows = Entity::find()
+        .filter(wanted)
+        .order_by_desc(Column::Id)
+        .limit(size + 1)
+        .all(&*service.database)
+        .await?;
+    let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
+    Ok(pb::ListDeliveriesResponse { deliveries: rows.iter().map(Model::to_proto).collect(), next_page_token })
+}
+
+fn parse_states(numbers: &[i32], violations: &mut Violations) -> Vec<State> {
+    let mut states = Vec::new();
+    for (index, number) in numbers.iter().enumerate() {
+        match State::from_number(*number) {
+            Some(state) => states.push(state),
+            None => violations.add(format!("states[{index}]"), "must be a known state"),
+        }
+    }
+    states
+}

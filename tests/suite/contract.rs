@@ -1,0 +1,6 @@
+//! All RPCs at once.
+
+mod access_matrix;
+mod health;
+mod raw;
+mod tokens;

@@ -1,0 +1,139 @@
+//! Every RPC of the contract, called by everybody, compared with the table in `access_matrix.toml`. An RPC without a row in
+//! the table fails.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
+use sandbox::{Caller, Service};
+use serde::Deserialize;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::{Code, Request, Status};
+use uuid::Uuid;
+
+use super::raw::RawCodec;
+use crate::support::people::{Person, admin};
+use crate::support::tree::{Tree, grant, invite, member, mssp, token};
+use crate::support::{address, request_id};
+
+/// The code that each kind of caller gets, and the request, with `{…}` where something of the scene goes.
+#[derive(Deserialize)]
+struct Row {
+    request: String,
+    nobody: String,
+    stranger: String,
+    guest: String,
+    sibling_admin: String,
+    admin: String,
+    service: String,
+}
+
+/// What requests are about. The callers differ, so each call is made on a scene of its own where it changes something.
+struct Scene {
+    tree: Tree,
+    admin: Person,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let admin = admin().await;
+        Self { tree: mssp(&admin, 2).await, admin }
+    }
+
+    /// The kinds of caller, by their column. The guest and the administrator of the sibling are members inside the tree.
+    async fn callers(&self) -> BTreeMap<&'static str, (Caller, String)> {
+        let stranger = Person::new("stranger").await;
+        let guest = member(&self.admin, &self.tree.root, &self.tree.inside[0], &["guest"]).await;
+        let sibling = member(&self.admin, &self.tree.root, &self.tree.inside[1], &["admin"]).await;
+        let inside = member(&self.admin, &self.tree.root, &self.tree.inside[0], &["admin"]).await;
+        let service = Caller::nobody().service("alerts");
+        BTreeMap::from([
+            ("nobody", (Caller::nobody(), "users/me".to_owned())),
+            ("stranger", (stranger.caller, stranger.name)),
+            ("guest", (guest.caller, guest.name)),
+            ("sibling_admin", (sibling.caller, sibling.name)),
+            ("admin", (inside.caller, inside.name)),
+            ("service", (service, self.admin.name.clone())),
+        ])
+    }
+
+    /// The request with its places filled: a community inside the tree, an invitation into it, and so on.
+    async fn fill(&self, request: &str, user: &str) -> String {
+        let community = &self.tree.inside[0];
+        let mut filled = request
+            .replace("{root}", &self.tree.root)
+            .replace("{community}", community)
+            .replace("{user}", user)
+            .replace("{admin}", &self.admin.name)
+            .replace("{email}", &address("matrix"))
+            .replace("{request_id}", &request_id())
+            .replace("{word}", &format!("w{}", Uuid::new_v4().simple()));
+        if filled.contains("{invitation}") || filled.contains("{token}") {
+            let invitation = invite(&self.admin, &self.tree.root, &address("matrix"), vec![grant(community, &["guest"])]).await;
+            filled = filled.replace("{invitation}", &invitation.name);
+            if filled.contains("{token}") {
+                filled = filled.replace("{token}", &token(&self.admin, &invitation.name).await);
+            }
+        }
+        filled
+    }
+}
+
+#[tokio::test]
+async fn every_rpc_admits_whom_the_table_says_and_nobody_else() {
+    let table: BTreeMap<String, Row> = toml::from_str(include_str!("access_matrix.toml")).expect("the table parses");
+    let scene = Scene::new().await;
+    let callers = scene.callers().await;
+    let mut wrong = Vec::new();
+    for method in methods() {
+        let Some(row) = table.get(method.full_name()) else {
+            wrong.push(format!("{} has no row", method.full_name()));
+            continue;
+        };
+        for (column, expected) in row.columns() {
+            let (caller, user) = &callers[column];
+            let got = call(caller, &method, &scene.fill(&row.request, user).await).await;
+            if got != *expected {
+                wrong.push(format!("{} by {column}: {got}, not {expected}", method.full_name()));
+            }
+        }
+    }
+    let gone = table.keys().filter(|name| !methods().iter().any(|method| method.full_name() == name.as_str()));
+    wrong.extend(gone.map(|name| format!("{name} is no RPC")));
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+impl Row {
+    fn columns(&self) -> [(&'static str, &String); 6] {
+        [
+            ("nobody", &self.nobody),
+            ("stranger", &self.stranger),
+            ("guest", &self.guest),
+            ("sibling_admin", &self.sibling_admin),
+            ("admin", &self.admin),
+            ("service", &self.service),
+        ]
+    }
+}
+
+fn methods() -> Vec<MethodDescriptor> {
+    let pool = DescriptorPool::decode(usher_api::DESCRIPTOR_SET).expect("the descriptors decode");
+    let services = pool.services().filter(|service| service.full_name().starts_with("usher."));
+    services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+}
+
+/// Calls by the wire, as a client in any language would, and names the code of the answer.
+async fn call(caller: &Caller, method: &MethodDescriptor, json: &str) -> String {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let message = DynamicMessage::deserialize(method.input(), &mut reader)
+        .unwrap_or_else(|error| panic!("{}: {error} in {json}", method.full_name()));
+    let service = Service::ALL.into_iter().find(|it| method.full_name().starts_with(&format!("usher.{}.", it.name())));
+    let mut client = tonic::client::Grpc::new(caller.way_to(service.expect("a service of the suite")));
+    client.ready().await.expect("the channel is ready");
+    let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+    let path = PathAndQuery::try_from(path).expect("names make paths");
+    let answer: Result<_, Status> = client.unary(Request::new(message.encode_to_vec()), path, RawCodec).await;
+    let code = answer.map_or_else(|status| status.code(), |_| Code::Ok);
+    format!("{code:?}")
+}
+

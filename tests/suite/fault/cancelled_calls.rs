@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use sandbox::{Service, Topology, until};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
+use uuid::Uuid;
+
+use super::{options, start};
+use crate::support::address;
+use crate::support::people::admin_of;
+use crate::support::tree::{grant, invite, managed, offer};
+
+const CALLS: u128 = 1_000;
+const AT_ONCE: usize = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_calls_leave_no_open_transaction_and_no_half_done_change() {
+    let mut options = options(Topology::Together);
+    options.max_connections = 2;
+    let suite = start(&options).await;
+    let admin = admin_of(&suite.description).await;
+    let community = managed(&admin).await;
+    let calls = (0..CALLS).map(|_| {
+        let mut client = admin.caller.invitation();
+        let request = offer(&community, &address("guest"), vec![grant(&community, &["guest"])]);
+        let patience = Duration::from_micros(u64::try_from(Uuid::new_v4().as_u128() % 60_000).unwrap());
+        // Dropping the call makes the client reset the stream.
+        async move { tokio::time::timeout(patience, client.create_invitation(request)).await.is_err() }
+    });
+    let cancelled = futures::stream::iter(calls);
+    let cancelled = futures::StreamExt::buffer_unordered(cancelled, AT_ONCE);
+    let cancelled = futures::StreamExt::filter(cancelled, |cancelled| std::future::ready(*cancelled));
+    let cancelled = futures::StreamExt::count(cancelled).await;
+    assert!(cancelled > 100, "only {cancelled} calls were cancelled before they were answered");
+
+    let url = &suite.description.databases[&Service::Invitation];
+    let database = sea_orm::Database::connect(url).await.unwrap();
+    until("no connection is busy or idle in a transaction", || async {
+        let open = "SELECT count(*) AS number FROM pg_stat_activity \
+                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
+        (count(&database, open).await == 0).then_some(())
+    })
+    .await;
+    let invitations = count(&database, "SELECT count(*) AS number FROM invitation").await;
+    assert_eq!(count(&database, "SELECT count(*) AS number FROM invitation_grant").await, invitations);
+    let events = "SELECT count(*) AS number FROM outbox WHERE kind = 'invitation.created'";
+    assert_eq!(count(&database, events).await, invitations);
+    let answered = "SELECT count(*) AS number FROM answered_request WHERE length(answer) > 0";
+    assert_eq!(count(&database, answered).await, invitations);
+    invite(&admin, &community, &address("after"), vec![grant(&community, &["guest"])]).await;
+}
+
+async fn count(database: &DatabaseConnection, sql: &str) -> i64 {
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    database.query_one_raw(statement).await.unwrap().unwrap().try_get("", "number").unwrap()
+}

@@ -1,0 +1,84 @@
+use std::path::{Path, PathBuf};
+
+use sandbox::{Caller, Database, Options, Suite, Topology, until};
+use usher_api::identity::RefreshSessionRequest;
+use usher_api::invitation::{AcceptInvitationRequest, Registration};
+
+use super::new_folder;
+use crate::support::mail::{Mail, mails};
+use crate::support::people::{Person, TERMS, admin_of};
+use crate::support::tree::{grant, managed, offer};
+use crate::support::{address, request_id};
+
+const PASSWORD: &str = "nobody writes this sentence down";
+
+#[tokio::test]
+async fn nothing_that_opens_a_door_is_in_logs_streams_or_databases() {
+    let folder = new_folder();
+    let mut suite = Suite::start(&folder, &Options::new(Database::Postgres, Topology::Apart)).await.unwrap();
+    let email = address("guest");
+    let mut secrets = join_by_mail(&suite, &email).await;
+    for name in ["identity.pem", "community.pem", "invitation.pem", "notifier.pem", "seal.key"] {
+        let text = std::fs::read_to_string(folder.join("keys").join(name)).unwrap();
+        secrets.push(text.lines().find(|line| !line.starts_with("-----")).unwrap().to_owned());
+    }
+    // Everything in memory goes to the files.
+    suite.processes.clear();
+    suite.nats = None;
+    suite.postgres = None;
+
+    let mut looked_into = files(&folder.join("postgres"));
+    looked_into.extend(files(&folder.join("nats")));
+    looked_into.extend(files(&folder).into_iter().filter(|file| file.extension().is_some_and(|it| it == "log")));
+    assert!(looked_into.iter().any(|file| holds(file, &email)), "the search must find what is known to be there");
+    for secret in &secrets {
+        let found: Vec<_> = looked_into.iter().filter(|file| holds(file, secret)).collect();
+        assert!(found.is_empty(), "`{}…` is in {found:?}", &secret[..12]);
+    }
+}
+
+/// Plays an invitation from the mail to a refreshed session and returns every secret that was made on the way.
+async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
+    let admin = admin_of(&suite.description).await;
+    let community = managed(&admin).await;
+    let mut request = offer(&community, email, vec![grant(&community, &["guest"])]);
+    request.notify = None;
+    admin.caller.invitation().create_invitation(request).await.unwrap();
+    let mail: Mail = until("the mail arrives", || async { mails(&suite.description.mailbox, email).pop() }).await;
+
+    let registration =
+        Registration { full_name: "Noor".to_owned(), password: PASSWORD.to_owned(), terms_version: TERMS.to_owned() };
+    let anyone = Caller::nobody_at(&suite.description);
+    let accept = AcceptInvitationRequest { token: mail.token(), registration: Some(registration) };
+    anyone.invitation().accept_invitation(accept).await.unwrap();
+    let guest = Person::signed_in(&anyone, email, PASSWORD).await;
+    let refresh = RefreshSessionRequest {
+        refresh_token: guest.credentials.refresh_token.clone(),
+        request_id: request_id(),
+    };
+    let fresh = anyone.identity().refresh_session(refresh).await.unwrap().into_inner().credentials.unwrap();
+    vec![
+        mail.token(),
+        PASSWORD.to_owned(),
+        guest.credentials.access_token,
+        guest.credentials.refresh_token,
+        fresh.access_token,
+        fresh.refresh_token,
+        admin.credentials.access_token,
+        suite.description.admin_password.clone(),
+    ]
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+fn holds(file: &Path, text: &str) -> bool {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

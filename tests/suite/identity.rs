@@ -1,0 +1,1 @@
+//! The identity service, one file for each RPC.

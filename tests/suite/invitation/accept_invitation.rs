@@ -1,0 +1,178 @@
+use prost_types::Duration;
+use sandbox::{Caller, until};
+use tonic::{Code, Status};
+use usher_api::community::{Grant, GrantOutcome, Inheritance};
+use usher_api::invitation::{
+    AcceptInvitationRequest, AcceptInvitationResponse, GetInvitationRequest, InvitationState, Registration,
+    RevokeInvitationRequest,
+};
+
+use crate::support::address;
+use crate::support::people::{PASSWORD, Person, TERMS, admin};
+use crate::support::refusal::{refused, refused_fields};
+use crate::support::tree::{accept, allowed, grant, invite, join, managed, mssp, offer, token};
+
+fn registration() -> Registration {
+    Registration {
+        full_name: "Noor Haddad".to_owned(),
+        password: PASSWORD.to_owned(),
+        terms_version: TERMS.to_owned(),
+    }
+}
+
+async fn register(token: &str, registration: Registration) -> Result<AcceptInvitationResponse, Status> {
+    let request = AcceptInvitationRequest { token: token.to_owned(), registration: Some(registration) };
+    Caller::nobody().invitation().accept_invitation(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn a_new_person_registers_and_is_a_member() {
+    let admin = admin().await;
+    let (community, email) = (managed(&admin).await, address("guest"));
+    let invitation = invite(&admin, &community, &email, vec![grant(&community, &["analyst"])]).await;
+    let answer = register(&token(&admin, &invitation.name).await, registration()).await.unwrap();
+    let accepted = answer.invitation.unwrap();
+    assert_eq!(accepted.state(), InvitationState::Accepted);
+    assert_eq!(accepted.grants[0].outcome(), GrantOutcome::Granted);
+    let guest = Person::signed_in(&Caller::nobody(), &email, PASSWORD).await;
+    assert_eq!(accepted.invitee, guest.name);
+    assert!(allowed(&guest, &community, "communities.get").await);
+    assert!(!allowed(&guest, &community, "invitations.create").await);
+}
+
+#[tokio::test]
+async fn a_repeated_registration_gets_the_same_answer() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let invitation = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await;
+    let token = token(&admin, &invitation.name).await;
+    let (one, other) = tokio::join!(register(&token, registration()), register(&token, registration()));
+    let third = register(&token, registration()).await.unwrap();
+    assert_eq!((one.unwrap(), other.unwrap()), (third.clone(), third));
+
+    let other_password = Registration { password: "another long and quiet evening".to_owned(), ..registration() };
+    let answer = register(&token, other_password).await;
+    refused(answer, Code::FailedPrecondition, "INVITATION_ALREADY_ACCEPTED");
+}
+
+#[tokio::test]
+async fn everything_wrong_with_a_registration_is_told_at_once() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let invitation = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await;
+    let bad = Registration { full_name: " ".to_owned(), password: "short".to_owned(), terms_version: String::new() };
+    let fields = ["registration.full_name", "registration.password", "registration.terms_version"];
+    let token = token(&admin, &invitation.name).await;
+    refused_fields(register(&token, bad).await, &fields);
+    register(&token, registration()).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_has_an_account_signs_in() {
+    let (admin, guest) = (admin().await, Person::new("Guest").await);
+    let community = managed(&admin).await;
+    let spelled = guest.email.to_uppercase();
+    let invitation = invite(&admin, &community, &spelled, vec![grant(&community, &["guest"])]).await;
+    let token = token(&admin, &invitation.name).await;
+    refused(register(&token, registration()).await, Code::FailedPrecondition, "ACCOUNT_EXISTS");
+    let nobody = AcceptInvitationRequest { token: token.clone(), registration: None };
+    let answer = Caller::nobody().invitation().accept_invitation(nobody).await;
+    refused(answer, Code::Unauthenticated, "TOKEN_MISSING");
+    let both = AcceptInvitationRequest { token: token.clone(), registration: Some(registration()) };
+    refused_fields(guest.caller.invitation().accept_invitation(both).await, &["registration"]);
+
+    let accepted = accept(&guest, &token).await.unwrap();
+    assert_eq!(accepted.invitee, guest.name);
+    assert_eq!(accept(&guest, &token).await.unwrap(), accepted);
+}
+
+#[tokio::test]
+async fn a_stranger_with_the_link_is_refused_and_the_invitation_stays() {
+    let (admin, stranger) = (admin().await, Person::new("stranger").await);
+    let community = managed(&admin).await;
+    let invitation = invite(&admin, &community, "Mira@Guest.test", vec![grant(&community, &["guest"])]).await;
+    let token = token(&admin, &invitation.name).await;
+    let metadata = refused(accept(&stranger, &token).await, Code::PermissionDenied, "EMAIL_MISMATCH");
+    assert_eq!(metadata["invited_email"], "M•••@G•••.test");
+    assert!(!allowed(&stranger, &community, "communities.get").await);
+    let request = GetInvitationRequest { name: invitation.name.clone() };
+    let seen = admin.caller.invitation().get_invitation(request).await.unwrap().into_inner();
+    assert_eq!(seen.invitation.unwrap(), invitation);
+}
+
+#[tokio::test]
+async fn an_expired_invitation_lets_nobody_in() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    let mut short = offer(&community, &guest.email, vec![grant(&community, &["guest"])]);
+    short.ttl = Some(Duration { seconds: 1, nanos: 0 });
+    let answer = admin.caller.invitation().create_invitation(short).await.unwrap().into_inner();
+    let name = answer.invitation.unwrap().name;
+    let token = token(&admin, &name).await;
+    until("the invitation expires", || async {
+        let request = GetInvitationRequest { name: name.clone() };
+        let seen = admin.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
+        (seen.state() == InvitationState::Expired).then_some(())
+    })
+    .await;
+    refused(accept(&guest, &token).await, Code::FailedPrecondition, "INVITATION_EXPIRED");
+    assert!(!allowed(&guest, &community, "communities.get").await);
+}
+
+#[tokio::test]
+async fn an_invitation_ends_with_the_authority_of_whoever_made_it() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    let invitation = invite(&admin, &community, &guest.email, vec![grant(&community, &["guest"])]).await;
+    let token = token(&admin, &invitation.name).await;
+    crate::support::rows::forget_member(&community, &admin.name).await;
+
+    let metadata = refused(accept(&guest, &token).await, Code::FailedPrecondition, "INVITER_NOT_AUTHORIZED");
+    assert_eq!(metadata["communities"], community);
+    assert!(!allowed(&guest, &community, "communities.get").await);
+    crate::support::rows::make_admin(&community, &admin.name).await;
+    accept(&guest, &token).await.unwrap();
+}
+
+#[tokio::test]
+async fn several_communities_are_accepted_at_once_and_no_other() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let tree = mssp(&admin, 3).await;
+    let two = vec![grant(&tree.inside[2], &["guest"]), grant(&tree.inside[0], &["analyst"])];
+    let invitation = invite(&admin, &tree.root, &guest.email, two).await;
+    let accepted = accept(&guest, &token(&admin, &invitation.name).await).await.unwrap();
+    assert!(accepted.grants.iter().all(|grant| grant.outcome() == GrantOutcome::Granted));
+    for (community, expected) in
+        [(&tree.inside[0], true), (&tree.inside[1], false), (&tree.inside[2], true), (&tree.root, false)]
+    {
+        assert_eq!(allowed(&guest, community, "communities.get").await, expected);
+    }
+}
+
+#[tokio::test]
+async fn roles_that_the_person_has_are_said_to_be_held() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let tree = mssp(&admin, 1).await;
+    join(&admin, &tree.root, &guest, vec![grant(&tree.inside[0], &["guest"])]).await;
+    let offer = vec![grant(&tree.inside[0], &["guest"]), Grant { inheritance: Inheritance::Self_.into(), ..grant(&tree.root, &["guest"]) }];
+    let invitation = invite(&admin, &tree.root, &guest.email, offer).await;
+    let accepted = accept(&guest, &token(&admin, &invitation.name).await).await.unwrap();
+    let outcomes: Vec<_> = accepted.grants.iter().map(Grant::outcome).collect();
+    assert_eq!(outcomes, [GrantOutcome::AlreadyHeld, GrantOutcome::Granted]);
+}
+
+#[tokio::test]
+async fn of_accepting_and_revoking_at_once_one_wins() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    for _ in 0..8 {
+        let guest = Person::new("guest").await;
+        let invitation = invite(&admin, &community, &guest.email, vec![grant(&community, &["guest"])]).await;
+        let token = token(&admin, &invitation.name).await;
+        let request = RevokeInvitationRequest { name: invitation.name.clone(), ..RevokeInvitationRequest::default() };
+        let mut revoker = admin.caller.at_replica(1).invitation();
+        let (accepted, revoked) = tokio::join!(accept(&guest, &token), revoker.revoke_invitation(request));
+        assert!(accepted.is_ok() != revoked.is_ok(), "{accepted:?} {revoked:?}");
+        assert_eq!(allowed(&guest, &community, "communities.get").await, accepted.is_ok());
+    }
+}

@@ -1,0 +1,1 @@
+//! The notifier service, one file for each RPC.

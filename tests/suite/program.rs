@@ -1,0 +1,6 @@
+//! The program as its operators meet it: the story, the settings, the signals. It starts what it needs itself, so these run
+//! once, not in every combination.
+
+mod dev;
+mod settings;
+mod stopping;
