@@ -57,7 +57,8 @@ pub(crate) async fn insert(service: &Identity, change: &Change, row: &Model) -> 
         return Err(Error::UserExists);
     }
     let name = row.name().to_string();
-    let message = UserEvent { user: name.clone(), version: row.version, occur_time: Some(row.create_time.into()) };
+    let message =
+        UserEvent { user: name.clone(), version: row.version, occur_time: Some(row.create_time.into()) };
     let event = NewEvent {
         id: service.random.uuid(row.create_time),
         kind: "user.created",

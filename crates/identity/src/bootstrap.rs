@@ -18,7 +18,12 @@ impl Identity {
     /// # Errors
     /// [`Error::Bootstrapped`] if there is one; [`Error::UserExists`] if the address has another account; what is wrong with
     /// the address, name or password.
-    pub async fn bootstrap(&self, email: &str, full_name: &str, password: SecretString) -> Result<UserName, Error> {
+    pub async fn bootstrap(
+        &self,
+        email: &str,
+        full_name: &str,
+        password: SecretString,
+    ) -> Result<UserName, Error> {
         let mut violations = Violations::default();
         let profile = Profile::parse(email, full_name, &mut violations);
         let password = Password::choose("password", password.expose_secret(), &mut violations);
@@ -42,7 +47,8 @@ impl Identity {
 
     /// Whether somebody administers the platform.
     pub async fn is_bootstrapped(&self) -> Result<bool, Error> {
-        let existing = Entity::find().filter(Column::PlatformAdmin.eq(true)).limit(1).one(&*self.database).await?;
+        let existing =
+            Entity::find().filter(Column::PlatformAdmin.eq(true)).limit(1).one(&*self.database).await?;
         Ok(existing.is_some())
     }
 }

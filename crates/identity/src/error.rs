@@ -39,7 +39,9 @@ impl Error {
         match self {
             Self::UserExists => Code::AlreadyExists,
             Self::UserNotFound { .. } => Code::NotFound,
-            Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => Code::Unauthenticated,
+            Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
+                Code::Unauthenticated
+            }
             // Never asked: no RPC bootstraps, and shared failures make their own status.
             Self::Bootstrapped | Self::Shared(_) => Code::Unknown,
         }

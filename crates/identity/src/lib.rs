@@ -73,6 +73,7 @@ impl Identity {
     /// Begins to publish events.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
         let (database, bus) = (self.database.clone(), bus.clone());
-        workers.spawn("identity-relay", move |stop| relay::run(database.clone(), bus.clone(), "identity", stop));
+        workers
+            .spawn("identity-relay", move |stop| relay::run(database.clone(), bus.clone(), "identity", stop));
     }
 }

@@ -21,7 +21,11 @@ impl Password {
     pub(crate) fn choose(field: &str, text: &str, violations: &mut Violations) -> Option<Self> {
         let password = Self::enter(field, text, violations)?;
         let long_enough = password.0.expose_secret().chars().count() >= LEAST_CHARACTERS;
-        violations.require(long_enough, field, format_args!("must be at least {LEAST_CHARACTERS} characters long"));
+        violations.require(
+            long_enough,
+            field,
+            format_args!("must be at least {LEAST_CHARACTERS} characters long"),
+        );
         long_enough.then_some(password)
     }
 
@@ -71,7 +75,8 @@ impl PasswordHasher {
         let password = password.clone();
         let same = self
             .work(move || {
-                let parsed = PasswordHash::new(&stored).map_err(|error| Failure::internal(error.to_string()))?;
+                let parsed =
+                    PasswordHash::new(&stored).map_err(|error| Failure::internal(error.to_string()))?;
                 Ok(argon2()?.verify_password(password.0.expose_secret().as_bytes(), &parsed).is_ok())
             })
             .await?;

@@ -21,12 +21,18 @@ impl IdentityService for Identity {
         answer(create_user::create_user(self, &caller, message).await)
     }
 
-    async fn authenticate(&self, request: Request<pb::AuthenticateRequest>) -> Answer<pb::AuthenticateResponse> {
+    async fn authenticate(
+        &self,
+        request: Request<pb::AuthenticateRequest>,
+    ) -> Answer<pb::AuthenticateResponse> {
         let (_, message) = open(request);
         answer(authenticate::authenticate(self, message).await)
     }
 
-    async fn refresh_session(&self, request: Request<pb::RefreshSessionRequest>) -> Answer<pb::RefreshSessionResponse> {
+    async fn refresh_session(
+        &self,
+        request: Request<pb::RefreshSessionRequest>,
+    ) -> Answer<pb::RefreshSessionResponse> {
         let (_, message) = open(request);
         answer(refresh_session::refresh_session(self, message).await)
     }
@@ -41,7 +47,10 @@ impl IdentityService for Identity {
         answer(lookup_user::lookup_user(self, message).await)
     }
 
-    async fn get_json_web_keys(&self, _: Request<pb::GetJsonWebKeysRequest>) -> Answer<pb::GetJsonWebKeysResponse> {
+    async fn get_json_web_keys(
+        &self,
+        _: Request<pb::GetJsonWebKeysRequest>,
+    ) -> Answer<pb::GetJsonWebKeysResponse> {
         answer(get_json_web_keys::get_json_web_keys(self).await)
     }
 }

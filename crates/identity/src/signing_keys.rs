@@ -111,8 +111,11 @@ impl SigningKeys {
     fn unseal(&self, row: Model) -> Result<Current, Error> {
         let opened = self.foundation.sealing.open(PURPOSE, &row.sealed_private_key);
         let bytes: Option<[u8; 32]> = opened.and_then(|bytes| bytes.try_into().ok());
-        let bytes = bytes.ok_or_else(|| Failure::internal("the signing key was sealed with another secrets.seal_key"))?;
-        let der = SigningKey::from_bytes(&bytes).to_pkcs8_der().map_err(|error| Failure::internal(error.to_string()))?;
+        let bytes = bytes
+            .ok_or_else(|| Failure::internal("the signing key was sealed with another secrets.seal_key"))?;
+        let der = SigningKey::from_bytes(&bytes)
+            .to_pkcs8_der()
+            .map_err(|error| Failure::internal(error.to_string()))?;
         Ok(Current { kid: row.kid, key: EncodingKey::from_ed_der(der.as_bytes()) })
     }
 }

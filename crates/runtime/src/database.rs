@@ -1,5 +1,6 @@
 //! A service's database, PostgreSQL or SQLite, and the one way to change it.
 
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    EntityTrait as _, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
-use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -123,10 +124,15 @@ impl Database {
         M::up(&self.connection, None).await
     }
 
-    /// The names of the migrations that are missing.
+    /// The names of the migrations that are missing. Changes nothing. Migrations that only a newer program knows are no
+    /// trouble: while a new version is rolled out, the old one serves on beside it.
     pub async fn missing_migrations<M: MigratorTrait>(&self) -> Result<Vec<String>, DbErr> {
-        let missing = M::get_pending_migrations(&self.connection).await?;
-        Ok(missing.iter().map(|migration| migration.name().to_owned()).collect())
+        let recorded = SchemaManager::new(&self.connection).has_table("seaql_migrations").await?;
+        let applied =
+            if recorded { seaql_migrations::Entity::find().all(&self.connection).await? } else { Vec::new() };
+        let applied: HashSet<_> = applied.into_iter().map(|migration| migration.version).collect();
+        let known = M::migrations().into_iter().map(|migration| migration.name().to_owned());
+        Ok(known.filter(|name| !applied.contains(name)).collect())
     }
 }
 

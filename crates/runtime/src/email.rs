@@ -77,7 +77,8 @@ impl FromStr for EmailAddress {
         }
         // Composed first: a combining accent alone is not a letter.
         let composed: String = local.nfc().collect();
-        let domain = canonical_domain(domain).filter(|_| is_dot_atom(&composed)).ok_or(InvalidEmail::Malformed)?;
+        let domain =
+            canonical_domain(domain).filter(|_| is_dot_atom(&composed)).ok_or(InvalidEmail::Malformed)?;
         let folded: String = composed.to_lowercase().nfc().collect();
         Ok(Self { typed: typed.to_owned(), canonical: format!("{folded}@{domain}") })
     }

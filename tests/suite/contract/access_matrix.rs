@@ -69,7 +69,9 @@ impl Scene {
             .replace("{request_id}", &request_id())
             .replace("{word}", &format!("w{}", Uuid::new_v4().simple()));
         if filled.contains("{invitation}") || filled.contains("{token}") {
-            let invitation = invite(&self.admin, &self.tree.root, &address("matrix"), vec![grant(community, &["guest"])]).await;
+            let invitation =
+                invite(&self.admin, &self.tree.root, &address("matrix"), vec![grant(community, &["guest"])])
+                    .await;
             filled = filled.replace("{invitation}", &invitation.name);
             if filled.contains("{token}") {
                 filled = filled.replace("{token}", &token(&self.admin, &invitation.name).await);
@@ -81,7 +83,8 @@ impl Scene {
 
 #[tokio::test]
 async fn every_rpc_admits_whom_the_table_says_and_nobody_else() {
-    let table: BTreeMap<String, Row> = toml::from_str(include_str!("access_matrix.toml")).expect("the table parses");
+    let table: BTreeMap<String, Row> =
+        toml::from_str(include_str!("access_matrix.toml")).expect("the table parses");
     let scene = Scene::new().await;
     let callers = scene.callers().await;
     let mut wrong = Vec::new();
@@ -98,7 +101,8 @@ async fn every_rpc_admits_whom_the_table_says_and_nobody_else() {
             }
         }
     }
-    let gone = table.keys().filter(|name| !methods().iter().any(|method| method.full_name() == name.as_str()));
+    let gone =
+        table.keys().filter(|name| !methods().iter().any(|method| method.full_name() == name.as_str()));
     wrong.extend(gone.map(|name| format!("{name} is no RPC")));
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -127,7 +131,8 @@ async fn call(caller: &Caller, method: &MethodDescriptor, json: &str) -> String 
     let mut reader = serde_json::Deserializer::from_str(json);
     let message = DynamicMessage::deserialize(method.input(), &mut reader)
         .unwrap_or_else(|error| panic!("{}: {error} in {json}", method.full_name()));
-    let service = Service::ALL.into_iter().find(|it| method.full_name().starts_with(&format!("usher.{}.", it.name())));
+    let service =
+        Service::ALL.into_iter().find(|it| method.full_name().starts_with(&format!("usher.{}.", it.name())));
     let mut client = tonic::client::Grpc::new(caller.way_to(service.expect("a service of the suite")));
     client.ready().await.expect("the channel is ready");
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
@@ -136,4 +141,3 @@ async fn call(caller: &Caller, method: &MethodDescriptor, json: &str) -> String 
     let code = answer.map_or_else(|status| status.code(), |_| Code::Ok);
     format!("{code:?}")
 }
-

@@ -28,12 +28,16 @@ fn signed(signer: &Signer, service: &str) -> String {
 #[tokio::test]
 async fn a_service_token_must_fit_in_every_respect() {
     let good = signed(&signer("usher/tests", "usher", Clock::system()), "alerts");
-    let answer = Caller::nobody().bearing(&good).community().list_permissions(ListPermissionsRequest::default()).await;
+    let answer =
+        Caller::nobody().bearing(&good).community().list_permissions(ListPermissionsRequest::default()).await;
     assert!(answer.is_ok());
 
-    refused_token(&signed(&signer("usher/tests", "somebody", Clock::system()), "alerts"), "TOKEN_INVALID").await;
-    refused_token(&signed(&signer("usher/nobody", "usher", Clock::system()), "alerts"), "TOKEN_INVALID").await;
-    refused_token(&signed(&signer("usher/tests", "usher", Clock::system()), "superuser"), "TOKEN_INVALID").await;
+    refused_token(&signed(&signer("usher/tests", "somebody", Clock::system()), "alerts"), "TOKEN_INVALID")
+        .await;
+    refused_token(&signed(&signer("usher/nobody", "usher", Clock::system()), "alerts"), "TOKEN_INVALID")
+        .await;
+    refused_token(&signed(&signer("usher/tests", "usher", Clock::system()), "superuser"), "TOKEN_INVALID")
+        .await;
     let long_ago = Clock::told_by(|| Timestamp(1_700_000_000_000_000));
     refused_token(&signed(&signer("usher/tests", "usher", long_ago), "alerts"), "TOKEN_EXPIRED").await;
     let other_key = generate_signing_key(&Random::system());

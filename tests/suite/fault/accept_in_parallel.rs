@@ -40,7 +40,8 @@ async fn many_accepts_at_two_processes_make_one_membership_and_one_event() {
 }
 
 async fn members(suite: &Suite, community: &str) -> i64 {
-    let database = sea_orm::Database::connect(&suite.description.databases[&Service::Community]).await.unwrap();
+    let database =
+        sea_orm::Database::connect(&suite.description.databases[&Service::Community]).await.unwrap();
     let id: uuid::Uuid = community.rsplit('/').next().unwrap().parse().unwrap();
     let sql = "SELECT count(*) AS members FROM member WHERE community_id = $1";
     let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, [id.into()]);
@@ -49,7 +50,8 @@ async fn members(suite: &Suite, community: &str) -> i64 {
 
 /// Counts the accepted events of the invitation in the stream, once everything in the outbox has gone there.
 async fn accepted_events(suite: &Suite, invitation: &str) -> usize {
-    let database = sea_orm::Database::connect(&suite.description.databases[&Service::Invitation]).await.unwrap();
+    let database =
+        sea_orm::Database::connect(&suite.description.databases[&Service::Invitation]).await.unwrap();
     until("the outbox is empty", || async {
         let sql = "SELECT count(*) AS waiting FROM outbox WHERE publish_time IS NULL";
         let statement = Statement::from_string(database.get_database_backend(), sql);
@@ -64,6 +66,9 @@ async fn accepted_events(suite: &Suite, invitation: &str) -> usize {
     let consumer = stream.create_consumer(config).await.unwrap();
     let messages = consumer.fetch().max_messages(usize::try_from(total).unwrap()).messages().await.unwrap();
     let messages: Vec<_> = messages.map(Result::unwrap).collect().await;
-    let accepted = messages.iter().filter(|message| message.subject.as_str() == "usher.invitation.invitation.accepted");
-    accepted.filter(|message| InvitationEvent::decode(message.payload.clone()).unwrap().invitation == invitation).count()
+    let accepted =
+        messages.iter().filter(|message| message.subject.as_str() == "usher.invitation.invitation.accepted");
+    accepted
+        .filter(|message| InvitationEvent::decode(message.payload.clone()).unwrap().invitation == invitation)
+        .count()
 }

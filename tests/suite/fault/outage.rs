@@ -29,7 +29,8 @@ async fn without_the_database_calls_are_unavailable_and_go_on_when_it_is_back() 
     suite.processes.values_mut().flatten().for_each(sandbox::process::Process::assert_alive);
 
     postgres.restart(&folder).await.unwrap();
-    until("calls go on", || async { admin.caller.invitation().create_invitation(request()).await.ok() }).await;
+    until("calls go on", || async { admin.caller.invitation().create_invitation(request()).await.ok() })
+        .await;
 }
 
 #[tokio::test]

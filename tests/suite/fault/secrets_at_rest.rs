@@ -29,8 +29,12 @@ async fn nothing_that_opens_a_door_is_in_logs_streams_or_databases() {
 
     let mut looked_into = files(&folder.join("postgres"));
     looked_into.extend(files(&folder.join("nats")));
-    looked_into.extend(files(&folder).into_iter().filter(|file| file.extension().is_some_and(|it| it == "log")));
-    assert!(looked_into.iter().any(|file| holds(file, &email)), "the search must find what is known to be there");
+    looked_into
+        .extend(files(&folder).into_iter().filter(|file| file.extension().is_some_and(|it| it == "log")));
+    assert!(
+        looked_into.iter().any(|file| holds(file, &email)),
+        "the search must find what is known to be there"
+    );
     for secret in &secrets {
         let found: Vec<_> = looked_into.iter().filter(|file| holds(file, secret)).collect();
         assert!(found.is_empty(), "`{}…` is in {found:?}", &secret[..12]);
@@ -44,10 +48,14 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
     let mut request = offer(&community, email, vec![grant(&community, &["guest"])]);
     request.notify = None;
     admin.caller.invitation().create_invitation(request).await.unwrap();
-    let mail: Mail = until("the mail arrives", || async { mails(&suite.description.mailbox, email).pop() }).await;
+    let mail: Mail =
+        until("the mail arrives", || async { mails(&suite.description.mailbox, email).pop() }).await;
 
-    let registration =
-        Registration { full_name: "Noor".to_owned(), password: PASSWORD.to_owned(), terms_version: TERMS.to_owned() };
+    let registration = Registration {
+        full_name: "Noor".to_owned(),
+        password: PASSWORD.to_owned(),
+        terms_version: TERMS.to_owned(),
+    };
     let anyone = Caller::nobody_at(&suite.description);
     let accept = AcceptInvitationRequest { token: mail.token(), registration: Some(registration) };
     anyone.invitation().accept_invitation(accept).await.unwrap();

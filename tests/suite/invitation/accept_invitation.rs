@@ -50,7 +50,8 @@ async fn a_repeated_registration_gets_the_same_answer() {
     let third = register(&token, registration()).await.unwrap();
     assert_eq!((one.unwrap(), other.unwrap()), (third.clone(), third));
 
-    let other_password = Registration { password: "another long and quiet evening".to_owned(), ..registration() };
+    let other_password =
+        Registration { password: "another long and quiet evening".to_owned(), ..registration() };
     let answer = register(&token, other_password).await;
     refused(answer, Code::FailedPrecondition, "INVITATION_ALREADY_ACCEPTED");
 }
@@ -60,7 +61,11 @@ async fn everything_wrong_with_a_registration_is_told_at_once() {
     let admin = admin().await;
     let community = managed(&admin).await;
     let invitation = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await;
-    let bad = Registration { full_name: " ".to_owned(), password: "short".to_owned(), terms_version: String::new() };
+    let bad = Registration {
+        full_name: " ".to_owned(),
+        password: "short".to_owned(),
+        terms_version: String::new(),
+    };
     let fields = ["registration.full_name", "registration.password", "registration.terms_version"];
     let token = token(&admin, &invitation.name).await;
     refused_fields(register(&token, bad).await, &fields);
@@ -111,7 +116,8 @@ async fn an_expired_invitation_lets_nobody_in() {
     let token = token(&admin, &name).await;
     until("the invitation expires", || async {
         let request = GetInvitationRequest { name: name.clone() };
-        let seen = admin.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
+        let seen =
+            admin.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
         (seen.state() == InvitationState::Expired).then_some(())
     })
     .await;
@@ -154,7 +160,10 @@ async fn roles_that_the_person_has_are_said_to_be_held() {
     let (admin, guest) = (admin().await, Person::new("guest").await);
     let tree = mssp(&admin, 1).await;
     join(&admin, &tree.root, &guest, vec![grant(&tree.inside[0], &["guest"])]).await;
-    let offer = vec![grant(&tree.inside[0], &["guest"]), Grant { inheritance: Inheritance::Self_.into(), ..grant(&tree.root, &["guest"]) }];
+    let offer = vec![
+        grant(&tree.inside[0], &["guest"]),
+        Grant { inheritance: Inheritance::Self_.into(), ..grant(&tree.root, &["guest"]) },
+    ];
     let invitation = invite(&admin, &tree.root, &guest.email, offer).await;
     let accepted = accept(&guest, &token(&admin, &invitation.name).await).await.unwrap();
     let outcomes: Vec<_> = accepted.grants.iter().map(Grant::outcome).collect();
@@ -169,7 +178,8 @@ async fn of_accepting_and_revoking_at_once_one_wins() {
         let guest = Person::new("guest").await;
         let invitation = invite(&admin, &community, &guest.email, vec![grant(&community, &["guest"])]).await;
         let token = token(&admin, &invitation.name).await;
-        let request = RevokeInvitationRequest { name: invitation.name.clone(), ..RevokeInvitationRequest::default() };
+        let request =
+            RevokeInvitationRequest { name: invitation.name.clone(), ..RevokeInvitationRequest::default() };
         let mut revoker = admin.caller.at_replica(1).invitation();
         let (accepted, revoked) = tokio::join!(accept(&guest, &token), revoker.revoke_invitation(request));
         assert!(accepted.is_ok() != revoked.is_ok(), "{accepted:?} {revoked:?}");

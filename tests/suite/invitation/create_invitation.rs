@@ -20,7 +20,10 @@ async fn invites_into_a_managed_community_and_mails_the_guest() {
     let invitation = answer.invitation.unwrap();
     assert_eq!(invitation.state(), InvitationState::Pending);
     assert_eq!(invitation.delivery_state(), DeliveryState::Queued);
-    assert_eq!((invitation.email.as_str(), invitation.inviter.as_str()), (email.as_str(), admin.name.as_str()));
+    assert_eq!(
+        (invitation.email.as_str(), invitation.inviter.as_str()),
+        (email.as_str(), admin.name.as_str())
+    );
     assert_eq!(invitation.grants[0].roles, [format!("{community}/roles/guest")]);
     assert!(the_mail(&email).await.text.contains("Join your new community"));
 }
@@ -73,7 +76,10 @@ async fn refuses_whoever_may_not_invite() {
     for person in [analyst, stranger] {
         let answer = person.caller.invitation().create_invitation(request()).await;
         let metadata = refused(answer, Code::PermissionDenied, "PERMISSION_DENIED");
-        assert_eq!((metadata["permission"].as_str(), metadata["resource"].as_str()), ("invitations.create", &*community));
+        assert_eq!(
+            (metadata["permission"].as_str(), metadata["resource"].as_str()),
+            ("invitations.create", &*community)
+        );
     }
     let nobody = Caller::nobody().invitation().create_invitation(request()).await;
     refused(nobody, Code::Unauthenticated, "TOKEN_MISSING");
@@ -107,7 +113,11 @@ async fn authority_in_the_main_community_alone_gives_nothing_inside_it() {
     let answer = outer.caller.invitation().create_invitation(reaching).await;
     refused(answer, Code::PermissionDenied, "PERMISSION_DENIED");
     let inside = offer(&tree.root, &address("guest"), vec![grant(&tree.inside[0], &["guest"])]);
-    refused(outer.caller.invitation().create_invitation(inside).await, Code::PermissionDenied, "PERMISSION_DENIED");
+    refused(
+        outer.caller.invitation().create_invitation(inside).await,
+        Code::PermissionDenied,
+        "PERMISSION_DENIED",
+    );
     let alone = Grant { inheritance: Inheritance::Self_.into(), ..grant(&tree.root, &["guest"]) };
     invite(&outer, &tree.root, &address("guest"), vec![alone]).await;
 }
@@ -116,7 +126,8 @@ async fn authority_in_the_main_community_alone_gives_nothing_inside_it() {
 async fn every_community_must_be_in_the_tree() {
     let admin = admin().await;
     let (tree, other) = (mssp(&admin, 1).await, mssp(&admin, 1).await);
-    let crossed = [(&tree.root, &other.root), (&tree.root, &other.inside[0]), (&tree.inside[0], &tree.inside[0])];
+    let crossed =
+        [(&tree.root, &other.root), (&tree.root, &other.inside[0]), (&tree.inside[0], &tree.inside[0])];
     for (parent, community) in crossed {
         let request = offer(parent, &address("guest"), vec![grant(community, &["guest"])]);
         let answer = admin.caller.invitation().create_invitation(request).await;
@@ -172,8 +183,10 @@ async fn a_repeated_request_gets_the_first_answer() {
     let community = managed(&admin).await;
     let request = offer(&community, &address("guest"), vec![grant(&community, &["guest"])]);
     let mut clients = (admin.caller.invitation(), admin.caller.at_replica(1).invitation());
-    let (one, other) =
-        tokio::join!(clients.0.create_invitation(request.clone()), clients.1.create_invitation(request.clone()));
+    let (one, other) = tokio::join!(
+        clients.0.create_invitation(request.clone()),
+        clients.1.create_invitation(request.clone())
+    );
     let third = admin.caller.invitation().create_invitation(request.clone()).await.unwrap().into_inner();
     assert_eq!(one.unwrap().into_inner(), third);
     assert_eq!(other.unwrap().into_inner(), third);

@@ -31,7 +31,8 @@ async fn shows_only_the_grants_of_communities_that_the_reader_sees() {
     let communities: Vec<_> = seen.grants.iter().map(|grant| grant.community.as_str()).collect();
     assert_eq!(communities, [tree.inside[0].as_str()]);
 
-    let elsewhere = invite(&admin, &tree.root, &address("guest"), vec![grant(&tree.inside[1], &["guest"])]).await;
+    let elsewhere =
+        invite(&admin, &tree.root, &address("guest"), vec![grant(&tree.inside[1], &["guest"])]).await;
     refused(get(&reader, &elsewhere.name).await, Code::PermissionDenied, "PERMISSION_DENIED");
 }
 

@@ -28,10 +28,14 @@ async fn each_address_gets_its_own_invitation_and_mail() {
     let admin = admin().await;
     let community = managed(&admin).await;
     let emails = [address("ana"), address("bo"), address("cy")];
-    let results = import(&admin, ImportInvitationsRequest { notify: None, ..request(&community, &emails.join(", ")) }).await;
+    let results =
+        import(&admin, ImportInvitationsRequest { notify: None, ..request(&community, &emails.join(", ")) })
+            .await;
     for (index, (result, email)) in results.iter().zip(&emails).enumerate() {
         assert_eq!((result.index as usize, &result.email), (index, email));
-        assert!(matches!(&result.result, Some(Imported::Invitation(invitation)) if invitation.email == *email));
+        assert!(
+            matches!(&result.result, Some(Imported::Invitation(invitation)) if invitation.email == *email)
+        );
         the_mail(email).await;
     }
     assert_eq!(results.len(), 3);
@@ -54,17 +58,24 @@ async fn a_bad_address_does_not_stop_the_others() {
     let Some(Imported::Failure(failure)) = &results[2].result else { panic!("it must fail") };
     assert_eq!(failure.metadata["invitation"], first.name);
     let of_twice = [outcomes[0].as_str(), outcomes[3].as_str()];
-    assert!(of_twice.contains(&"invited") && of_twice.contains(&"INVITATION_ALREADY_PENDING"), "{outcomes:?}");
+    assert!(
+        of_twice.contains(&"invited") && of_twice.contains(&"INVITATION_ALREADY_PENDING"),
+        "{outcomes:?}"
+    );
 }
 
 #[tokio::test]
 async fn lists_all_invalid_fields_together() {
     let admin = admin().await;
-    let bad = ImportInvitationsRequest { parent: "x".to_owned(), emails: " , ".to_owned(), ..Default::default() };
+    let bad =
+        ImportInvitationsRequest { parent: "x".to_owned(), emails: " , ".to_owned(), ..Default::default() };
     refused_fields(admin.caller.invitation().import_invitations(bad).await, &["parent", "emails", "grants"]);
     let community = managed(&admin).await;
     let many = vec!["a@guest.test"; 101].join(",");
-    refused_fields(admin.caller.invitation().import_invitations(request(&community, &many)).await, &["emails"]);
+    refused_fields(
+        admin.caller.invitation().import_invitations(request(&community, &many)).await,
+        &["emails"],
+    );
 }
 
 #[tokio::test]

@@ -3,16 +3,19 @@ use std::collections::BTreeSet;
 use tonic::Code;
 use usher_api::invitation::{InvitationState, ListInvitationsRequest, ListInvitationsResponse};
 
+use crate::support::address;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::tree::{grant, invite, managed, member, mssp};
-use crate::support::address;
 
 fn request(root: &str) -> ListInvitationsRequest {
     ListInvitationsRequest { parent: root.to_owned(), ..ListInvitationsRequest::default() }
 }
 
-async fn list(person: &Person, request: ListInvitationsRequest) -> Result<ListInvitationsResponse, tonic::Status> {
+async fn list(
+    person: &Person,
+    request: ListInvitationsRequest,
+) -> Result<ListInvitationsResponse, tonic::Status> {
     person.caller.invitation().list_invitations(request).await.map(tonic::Response::into_inner)
 }
 
@@ -22,12 +25,16 @@ async fn pages_through_all_newest_first() {
     let community = managed(&admin).await;
     let mut made = Vec::new();
     for _ in 0..5 {
-        made.push(invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await.name);
+        made.push(
+            invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await.name,
+        );
     }
     made.reverse();
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     loop {
-        let page = list(&admin, ListInvitationsRequest { page_size: 2, page_token, ..request(&community) }).await.unwrap();
+        let page = list(&admin, ListInvitationsRequest { page_size: 2, page_token, ..request(&community) })
+            .await
+            .unwrap();
         assert!(page.invitations.len() <= 2);
         seen.extend(page.invitations.into_iter().map(|invitation| invitation.name));
         page_token = page.next_page_token;
@@ -57,7 +64,8 @@ async fn filters_by_community_state_and_address() {
     assert_eq!(names(inside).await, [of_ana.name.clone()]);
     let to_bo = ListInvitationsRequest { email: bo.to_uppercase(), ..request(&tree.root) };
     assert_eq!(names(to_bo).await, [of_bo.name.clone()]);
-    let pending = ListInvitationsRequest { states: vec![InvitationState::Pending.into()], ..request(&tree.root) };
+    let pending =
+        ListInvitationsRequest { states: vec![InvitationState::Pending.into()], ..request(&tree.root) };
     assert_eq!(names(pending).await.len(), 2);
     let ended = [InvitationState::Accepted.into(), InvitationState::Expired.into()];
     assert!(names(ListInvitationsRequest { states: ended.to_vec(), ..request(&tree.root) }).await.is_empty());
@@ -88,7 +96,10 @@ async fn lists_all_invalid_fields_together() {
         page_size: -1,
         page_token: String::new(),
     };
-    refused_fields(list(&admin, bad).await, &["parent", "community", "states[1]", "states[2]", "email", "page_size"]);
+    refused_fields(
+        list(&admin, bad).await,
+        &["parent", "community", "states[1]", "states[2]", "email", "page_size"],
+    );
 }
 
 #[tokio::test]

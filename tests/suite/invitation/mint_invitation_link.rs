@@ -13,7 +13,14 @@ async fn every_link_is_another() {
     let community = managed(&admin).await;
     let invitation = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await;
     let request = MintInvitationLinkRequest { name: invitation.name.clone() };
-    let answer = admin.caller.service("notifier").invitation().mint_invitation_link(request).await.unwrap().into_inner();
+    let answer = admin
+        .caller
+        .service("notifier")
+        .invitation()
+        .mint_invitation_link(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert!(answer.link.starts_with("https://usher.test/join/usher_inv_"));
     assert_eq!(answer.offer.unwrap().email, invitation.email);
     assert_ne!(token(&admin, &invitation.name).await, token(&admin, &invitation.name).await);
@@ -37,7 +44,11 @@ async fn needs_an_invitation() {
     let notifier = admin.caller.service("notifier");
     let community = managed(&admin).await;
     let missing = MintInvitationLinkRequest { name: format!("{community}/invitations/{}", Uuid::now_v7()) };
-    refused(notifier.invitation().mint_invitation_link(missing).await, Code::NotFound, "INVITATION_NOT_FOUND");
+    refused(
+        notifier.invitation().mint_invitation_link(missing).await,
+        Code::NotFound,
+        "INVITATION_NOT_FOUND",
+    );
     let malformed = MintInvitationLinkRequest { name: "x".to_owned() };
     refused_fields(notifier.invitation().mint_invitation_link(malformed).await, &["name"]);
 }

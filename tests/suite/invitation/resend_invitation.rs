@@ -2,7 +2,8 @@ use prost_types::Duration;
 use sandbox::until;
 use tonic::Code;
 use usher_api::invitation::{
-    GetInvitationRequest, InvitationState, ResendInvitationRequest, ResendInvitationResponse, RevokeInvitationRequest,
+    GetInvitationRequest, InvitationState, ResendInvitationRequest, ResendInvitationResponse,
+    RevokeInvitationRequest,
 };
 
 use crate::support::mail::arrived;
@@ -12,10 +13,17 @@ use crate::support::tree::{accept, grant, invite, managed, member, offer, token}
 use crate::support::{address, request_id};
 
 fn request(name: &str) -> ResendInvitationRequest {
-    ResendInvitationRequest { name: name.to_owned(), request_id: request_id(), ..ResendInvitationRequest::default() }
+    ResendInvitationRequest {
+        name: name.to_owned(),
+        request_id: request_id(),
+        ..ResendInvitationRequest::default()
+    }
 }
 
-async fn resend(person: &Person, request: ResendInvitationRequest) -> Result<ResendInvitationResponse, tonic::Status> {
+async fn resend(
+    person: &Person,
+    request: ResendInvitationRequest,
+) -> Result<ResendInvitationResponse, tonic::Status> {
     person.caller.invitation().resend_invitation(request).await.map(tonic::Response::into_inner)
 }
 
@@ -42,7 +50,9 @@ async fn rotating_kills_earlier_links() {
     let community = managed(&admin).await;
     let invitation = invite(&admin, &community, &guest.email, vec![grant(&community, &["guest"])]).await;
     let early = token(&admin, &invitation.name).await;
-    resend(&admin, ResendInvitationRequest { rotate_token: true, ..request(&invitation.name) }).await.unwrap();
+    resend(&admin, ResendInvitationRequest { rotate_token: true, ..request(&invitation.name) })
+        .await
+        .unwrap();
     refused(accept(&guest, &early).await, Code::NotFound, "INVITATION_NOT_FOUND");
     let late = arrived(&guest.email, 1).await.remove(0).token();
     accept(&guest, &late).await.unwrap();
@@ -59,7 +69,8 @@ async fn an_expired_invitation_is_pending_again() {
     let token = token(&admin, &name).await;
     until("the invitation expires", || async {
         let request = GetInvitationRequest { name: name.clone() };
-        let seen = admin.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
+        let seen =
+            admin.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
         (seen.state() == InvitationState::Expired).then_some(())
     })
     .await;
@@ -83,7 +94,8 @@ async fn an_expired_invitation_yields_to_a_newer_one() {
         answer.into_inner().invitation
     })
     .await;
-    let metadata = refused(resend(&admin, request(&old)).await, Code::AlreadyExists, "INVITATION_ALREADY_PENDING");
+    let metadata =
+        refused(resend(&admin, request(&old)).await, Code::AlreadyExists, "INVITATION_ALREADY_PENDING");
     assert_eq!(metadata["invitation"], newer.name);
 }
 
@@ -96,7 +108,8 @@ async fn ended_invitations_cannot_be_sent_again() {
     let answer = resend(&admin, request(&accepted.name)).await;
     refused(answer, Code::FailedPrecondition, "INVITATION_ALREADY_ACCEPTED");
     let revoked = invite(&admin, &community, &address("other"), vec![grant(&community, &["guest"])]).await;
-    let revocation = RevokeInvitationRequest { name: revoked.name.clone(), ..RevokeInvitationRequest::default() };
+    let revocation =
+        RevokeInvitationRequest { name: revoked.name.clone(), ..RevokeInvitationRequest::default() };
     admin.caller.invitation().revoke_invitation(revocation).await.unwrap();
     refused(resend(&admin, request(&revoked.name)).await, Code::FailedPrecondition, "INVITATION_REVOKED");
 }

@@ -1,7 +1,8 @@
 use sandbox::Caller;
 use tonic::Code;
 use usher_api::invitation::{
-    GetInvitationRequest, ResolveInvitationTokenRequest, ResolveInvitationTokenResponse, RevokeInvitationRequest,
+    GetInvitationRequest, ResolveInvitationTokenRequest, ResolveInvitationTokenResponse,
+    RevokeInvitationRequest,
 };
 
 use crate::support::address;

@@ -10,7 +10,10 @@ fn request(name: &str) -> RevokeInvitationRequest {
     RevokeInvitationRequest { name: name.to_owned(), etag: String::new(), request_id: request_id() }
 }
 
-async fn revoke(person: &Person, request: RevokeInvitationRequest) -> Result<RevokeInvitationResponse, tonic::Status> {
+async fn revoke(
+    person: &Person,
+    request: RevokeInvitationRequest,
+) -> Result<RevokeInvitationResponse, tonic::Status> {
     person.caller.invitation().revoke_invitation(request).await.map(tonic::Response::into_inner)
 }
 
@@ -73,9 +76,15 @@ async fn authority_over_one_community_does_not_revoke_an_invitation_into_two() {
     let manager = member(&admin, &tree.root, &tree.inside[0], &["manage_member"]).await;
     let both = vec![grant(&tree.inside[0], &["guest"]), grant(&tree.inside[1], &["guest"])];
     let invitation = invite(&admin, &tree.root, &address("guest"), both).await;
-    let metadata =
-        refused(revoke(&manager, request(&invitation.name)).await, Code::PermissionDenied, "PERMISSION_DENIED");
-    assert_eq!((metadata["permission"].as_str(), &metadata["resource"]), ("invitations.revoke", &tree.inside[1]));
+    let metadata = refused(
+        revoke(&manager, request(&invitation.name)).await,
+        Code::PermissionDenied,
+        "PERMISSION_DENIED",
+    );
+    assert_eq!(
+        (metadata["permission"].as_str(), &metadata["resource"]),
+        ("invitations.revoke", &tree.inside[1])
+    );
 }
 
 #[tokio::test]

@@ -24,8 +24,15 @@ async fn a_guest_of_communities_inside_reaches_exactly_those_by_one_acceptance()
     let admin = admin().await;
     let tree = mssp(&admin, 3).await;
     let guest = Person::new("guest").await;
-    join(&admin, &tree.root, &guest, vec![grant(&tree.inside[0], &["guest"]), grant(&tree.inside[1], &["guest"])]).await;
-    let reached = [(&tree.inside[0], true), (&tree.inside[1], true), (&tree.inside[2], false), (&tree.root, false)];
+    join(
+        &admin,
+        &tree.root,
+        &guest,
+        vec![grant(&tree.inside[0], &["guest"]), grant(&tree.inside[1], &["guest"])],
+    )
+    .await;
+    let reached =
+        [(&tree.inside[0], true), (&tree.inside[1], true), (&tree.inside[2], false), (&tree.root, false)];
     for (place, expected) in reached {
         assert_eq!(allowed(&guest, place, "communities.get").await, expected, "{place}");
     }
@@ -51,9 +58,11 @@ async fn a_manager_of_one_community_invites_there_and_nowhere_else() {
     let tree = mssp(&admin, 2).await;
     let manager = member(&admin, &tree.root, &tree.inside[0], &["manage_member"]).await;
     let guest = Person::new("guest").await;
-    let invitation = invite(&manager, &tree.root, &guest.email, vec![grant(&tree.inside[0], &["guest"])]).await;
+    let invitation =
+        invite(&manager, &tree.root, &guest.email, vec![grant(&tree.inside[0], &["guest"])]).await;
     crate::support::tree::accept(&guest, &token(&manager, &invitation.name).await).await.unwrap();
     assert!(allowed(&guest, &tree.inside[0], "communities.get").await);
-    let elsewhere = crate::support::tree::offer(&tree.root, "a@guest.test", vec![grant(&tree.inside[1], &["guest"])]);
+    let elsewhere =
+        crate::support::tree::offer(&tree.root, "a@guest.test", vec![grant(&tree.inside[1], &["guest"])]);
     assert!(manager.caller.invitation().create_invitation(elsewhere).await.is_err());
 }

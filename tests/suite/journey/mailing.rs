@@ -19,7 +19,15 @@ async fn invite_by_mail(inviter: &Person, root: &str, email: &str, places: &[&St
 async fn when_delivered(inviter: &Person, name: &str, state: DeliveryState) -> Invitation {
     until(&format!("the mail is {state:?}"), || async {
         let request = GetInvitationRequest { name: name.to_owned() };
-        let seen = inviter.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
+        let seen = inviter
+            .caller
+            .invitation()
+            .get_invitation(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .invitation
+            .unwrap();
         (seen.delivery_state() == state).then_some(seen)
     })
     .await
@@ -29,7 +37,8 @@ async fn when_delivered(inviter: &Person, name: &str, state: DeliveryState) -> I
 async fn one_mail_leads_into_two_communities() {
     let (admin, guest) = (admin().await, Person::new("guest").await);
     let tree = mssp(&admin, 2).await;
-    let invitation = invite_by_mail(&admin, &tree.root, &guest.email, &[&tree.inside[0], &tree.inside[1]]).await;
+    let invitation =
+        invite_by_mail(&admin, &tree.root, &guest.email, &[&tree.inside[0], &tree.inside[1]]).await;
     let mail = the_mail(&guest.email).await;
     assert!(mail.html.contains("Join your new community") && mail.html.contains(&mail.link()));
     assert!(mail.text.contains("Ada Admin"));
@@ -49,7 +58,8 @@ async fn news_about_the_mail_do_not_change_the_etag() {
     let invitation = invite_by_mail(&admin, &community, &address("guest"), &[&community]).await;
     let delivered = when_delivered(&admin, &invitation.name, DeliveryState::Sent).await;
     assert_eq!(delivered.etag, invitation.etag);
-    let request = RevokeInvitationRequest { name: invitation.name, etag: invitation.etag, ..Default::default() };
+    let request =
+        RevokeInvitationRequest { name: invitation.name, etag: invitation.etag, ..Default::default() };
     admin.caller.invitation().revoke_invitation(request).await.unwrap();
 }
 

@@ -13,8 +13,11 @@ fn complaint(service: Service, from: &str, to: &str) -> String {
     assert!(good.contains(from), "{from} is not in\n{good}");
     let file = suite.folder.join(format!("{}.toml", Uuid::new_v4().simple()));
     std::fs::write(&file, good.replace(from, to)).unwrap();
-    let output =
-        Command::new(program()).args(["serve", "--services", service.name(), "--config"]).arg(&file).output().unwrap();
+    let output = Command::new(program())
+        .args(["serve", "--services", service.name(), "--config"])
+        .arg(&file)
+        .output()
+        .unwrap();
     assert!(!output.status.success(), "it must not start");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -22,7 +22,8 @@ pub fn refused_fields<T: Debug>(answer: Result<T, Status>, fields: &[&str]) {
     let status = answer.expect_err("the call must be refused");
     let details = status.get_error_details();
     let bad = details.bad_request().unwrap_or_else(|| panic!("no BadRequest in {status:?}"));
-    let mut named: Vec<&str> = bad.field_violations.iter().map(|violation| violation.field.as_str()).collect();
+    let mut named: Vec<&str> =
+        bad.field_violations.iter().map(|violation| violation.field.as_str()).collect();
     let mut expected = fields.to_vec();
     named.sort_unstable();
     expected.sort_unstable();

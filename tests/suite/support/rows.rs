@@ -12,7 +12,15 @@ pub async fn forget_member(community: &str, user: &str) {
 
 /// Makes somebody an administrator of a managed community.
 pub async fn make_admin(community: &str, user: &str) {
-    let values = [id(community).into(), id(user).into(), "admin".into(), false.into(), "".into(), id(user).into(), 1_i64.into()];
+    let values = [
+        id(community).into(),
+        id(user).into(),
+        "admin".into(),
+        false.into(),
+        "".into(),
+        id(user).into(),
+        1_i64.into(),
+    ];
     let insert = "INSERT INTO member_role (community_id, user_id, role_id, inherits, invitation, granted_by, create_time) \
                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
     execute(insert, values).await;

@@ -56,8 +56,18 @@ pub async fn role(maker: &Person, community: &str, permissions: &[&str]) -> Stri
         permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
         ..Role::default()
     };
-    let request = CreateRoleRequest { parent: community.to_owned(), role: Some(role), request_id: request_id() };
-    maker.caller.community().create_role(request).await.expect("the role is made").into_inner().role.expect("it comes").name
+    let request =
+        CreateRoleRequest { parent: community.to_owned(), role: Some(role), request_id: request_id() };
+    maker
+        .caller
+        .community()
+        .create_role(request)
+        .await
+        .expect("the role is made")
+        .into_inner()
+        .role
+        .expect("it comes")
+        .name
 }
 
 /// Roles in a community, with the inheritance of its kind.

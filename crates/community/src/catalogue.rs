@@ -1,0 +1,227 @@
+//! The catalogue of permissions: Usher's own, those that other services registered, and which custom roles
+//! hold them.
+//!
+//! Nothing of it is kept in memory between calls: a permission that was registered, or a role that was
+//! changed, counts on every replica in the first check after the answer.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{ExprTrait as _, IntoCondition as _, OnConflict, Query};
+use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, JoinType};
+use uuid::Uuid;
+
+use crate::entity::permission::{self, Category};
+use crate::entity::role_permission;
+use crate::role::RoleId;
+
+/// The owner of Usher's own permissions in the catalogue.
+pub(crate) const OWNER: &str = "usher";
+
+/// To see a community.
+pub(crate) const COMMUNITIES_GET: &str = "communities.get";
+/// To make communities inside.
+pub(crate) const COMMUNITIES_CREATE: &str = "communities.create";
+/// To see members and what they may do.
+pub(crate) const MEMBERS_LIST: &str = "members.list";
+/// To invite.
+pub(crate) const INVITATIONS_CREATE: &str = "invitations.create";
+/// To see roles.
+pub(crate) const ROLES_LIST: &str = "roles.list";
+/// To make roles.
+pub(crate) const ROLES_CREATE: &str = "roles.create";
+/// To give roles beyond one's own, as far as they administer nothing.
+pub(crate) const ROLES_ASSIGN: &str = "roles.assign";
+
+/// Usher's own permissions. A migration puts them into the catalogue: whoever adds one here adds a step that
+/// calls [`insert_own`] again.
+const OWN: [(&str, Category, &str); 22] = [
+    (COMMUNITIES_GET, Category::View, "See the community."),
+    ("communities.update", Category::Admin, "Change the name, description and web site of the community."),
+    (COMMUNITIES_CREATE, Category::Admin, "Create managed communities inside the community."),
+    ("communities.delete", Category::Admin, "Delete the community."),
+    (MEMBERS_LIST, Category::View, "See who belongs to the community and what each may do."),
+    ("members.create", Category::Admin, "Add people without an invitation."),
+    ("members.update", Category::Admin, "Change the roles of members."),
+    ("members.delete", Category::Admin, "Remove members."),
+    ("members.suspend", Category::Admin, "Deactivate and reactivate members."),
+    ("invitations.list", Category::View, "See invitations into the community."),
+    (INVITATIONS_CREATE, Category::Admin, "Invite people."),
+    ("invitations.update", Category::Admin, "Change invitations."),
+    ("invitations.resend", Category::Admin, "Send invitations again."),
+    ("invitations.revoke", Category::Admin, "Withdraw invitations."),
+    (ROLES_LIST, Category::View, "See the roles of the community."),
+    (ROLES_CREATE, Category::Admin, "Create roles out of one's own permissions."),
+    ("roles.update", Category::Admin, "Change roles."),
+    ("roles.delete", Category::Admin, "Delete roles."),
+    (
+        ROLES_ASSIGN,
+        Category::Admin,
+        "Give roles that hold no administrative permission, whatever one holds oneself.",
+    ),
+    ("apiKeys.list", Category::View, "See the API keys of the community."),
+    ("apiKeys.create", Category::Admin, "Create API keys."),
+    ("apiKeys.revoke", Category::Admin, "Revoke API keys."),
+];
+
+/// The names under which the origin of the product knew permissions. There, members were only ever added by
+/// inviting them, so adding is inviting here, not `members.create`, which spares the person the asking.
+const ALIASES: [(&str, &str); 3] = [
+    ("COMMUNITY_ADD_MEMBER", INVITATIONS_CREATE),
+    ("COMMUNITY_LIST_MEMBER", MEMBERS_LIST),
+    ("COMMUNITY_REMOVE_MEMBER", "members.delete"),
+];
+
+/// The name in the catalogue of what a request names.
+pub(crate) fn canonical(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, permission)| permission)
+}
+
+/// Whether `name` is one of Usher's own permissions.
+pub(crate) fn is_own(name: &str) -> bool {
+    OWN.iter().any(|(own, ..)| *own == name)
+}
+
+/// Whether `name` is one of Usher's own permissions on `resource`.
+pub(crate) fn is_own_of(resource: &str, name: &str) -> bool {
+    is_own(name) && name.split('.').next() == Some(resource)
+}
+
+/// Puts Usher's own permissions into the catalogue as they are in [`OWN`], whatever is there already.
+pub(crate) async fn insert_own(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let rows = OWN.map(|(name, category, description)| permission::ActiveModel {
+        name: Set(name.to_owned()),
+        category: Set(category),
+        description: Set(description.to_owned()),
+        service: Set(OWNER.to_owned()),
+    });
+    let columns =
+        [permission::Column::Category, permission::Column::Description, permission::Column::Service];
+    let overwrite = OnConflict::column(permission::Column::Name).update_columns(columns).to_owned();
+    permission::Entity::insert_many(rows).on_conflict(overwrite).exec_without_returning(connection).await?;
+    Ok(())
+}
+
+/// A permission, and which of the custom roles that were asked about hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Permission {
+    pub(crate) name: String,
+    pub(crate) category: Category,
+    pub(crate) custom_roles: HashSet<Uuid>,
+}
+
+impl Permission {
+    pub(crate) fn held_by(&self, role: RoleId) -> bool {
+        match role {
+            RoleId::BuiltIn(role) => role.holds(&self.name, self.category),
+            RoleId::Custom(id) => self.custom_roles.contains(&id),
+        }
+    }
+}
+
+/// Permissions by name.
+pub(crate) type ByName = BTreeMap<String, Permission>;
+
+/// The permissions of these names, as far as they exist, with those of `roles` that hold them.
+pub(crate) async fn named(
+    connection: &impl ConnectionTrait,
+    names: impl IntoIterator<Item = &str>,
+    roles: impl IntoIterator<Item = Uuid>,
+) -> Result<ByName, DbErr> {
+    let names = names.into_iter().map(str::to_owned);
+    load(connection, permission::Column::Name.is_in(names).into_condition(), roles).await
+}
+
+/// All permissions there are. What a role holds can only be told from all of them, hence a type of its own.
+#[derive(Debug)]
+pub(crate) struct Catalogue(ByName);
+
+impl Catalogue {
+    /// The catalogue, which can tell what built-in roles and those of `roles` hold.
+    pub(crate) async fn load(
+        connection: &impl ConnectionTrait,
+        roles: impl IntoIterator<Item = Uuid>,
+    ) -> Result<Self, DbErr> {
+        Ok(Self(load(connection, Condition::all(), roles).await?))
+    }
+
+    /// A catalogue of these permissions.
+    #[cfg(test)]
+    pub(crate) fn of(permissions: impl IntoIterator<Item = Permission>) -> Self {
+        Self(permissions.into_iter().map(|permission| (permission.name.clone(), permission)).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Permission> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn permissions(&self) -> impl Iterator<Item = &Permission> {
+        self.0.values()
+    }
+
+    /// The permissions that `role` holds. A custom role must be one of those that the catalogue was loaded
+    /// with.
+    pub(crate) fn permissions_of(&self, role: RoleId) -> BTreeSet<&str> {
+        self.permissions().filter(|it| it.held_by(role)).map(|it| it.name.as_str()).collect()
+    }
+
+    /// Whether `name` lets its holder administer something.
+    pub(crate) fn is_administrative(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|permission| permission.category == Category::Admin)
+    }
+}
+
+async fn load(
+    connection: &impl ConnectionTrait,
+    which: Condition,
+    roles: impl IntoIterator<Item = Uuid>,
+) -> Result<ByName, DbErr> {
+    let of_roles = Condition::all()
+        .add(
+            role_permission::Column::Permission
+                .into_expr()
+                .eq(sea_orm::sea_query::Expr::col((permission::Entity, permission::Column::Name))),
+        )
+        .add(role_permission::Column::RoleId.is_in(roles));
+    let query = Query::select()
+        .column((permission::Entity, permission::Column::Name))
+        .column((permission::Entity, permission::Column::Category))
+        .column((role_permission::Entity, role_permission::Column::RoleId))
+        .from(permission::Entity)
+        .join(JoinType::LeftJoin, role_permission::Entity, of_roles)
+        .cond_where(which)
+        .to_owned();
+    let mut permissions = ByName::new();
+    for row in connection.query_all(&query).await? {
+        let name: String = row.try_get("", "name")?;
+        let category = row.try_get("", "category")?;
+        let role: Option<Uuid> = row.try_get("", "role_id")?;
+        let permission = permissions.entry(name.clone());
+        let permission =
+            permission.or_insert_with(|| Permission { name, category, custom_roles: HashSet::new() });
+        permission.custom_roles.extend(role);
+    }
+    Ok(permissions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_lead_to_permissions_that_exist() {
+        for (alias, permission) in ALIASES {
+            assert_eq!(canonical(alias), permission);
+            assert!(is_own(permission), "{permission}");
+        }
+        assert_eq!(canonical("alerts.view"), "alerts.view");
+    }
+
+    #[test]
+    fn nobody_invites_by_looking_or_working() {
+        let category = |name| OWN.iter().find(|(own, ..)| *own == name).map(|(_, category, _)| *category);
+        assert_eq!(category(INVITATIONS_CREATE), Some(Category::Admin));
+        assert_eq!(category(ROLES_ASSIGN), Some(Category::Admin));
+        assert_eq!(category(COMMUNITIES_GET), Some(Category::View));
+    }
+}

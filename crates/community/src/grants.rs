@@ -1,0 +1,192 @@
+//! Whether somebody may give roles: when they are offered, and again when they are accepted.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _};
+use usher_api::community::{self as pb, GrantOutcome, Inheritance};
+use usher_api::name::{CommunityName, RoleName, UserName};
+use usher_runtime::{Failure, Violations};
+use uuid::Uuid;
+
+use crate::access::{self, Effective, Reach};
+use crate::authority::{Holdings, denied};
+use crate::catalogue::{Catalogue, canonical};
+use crate::entity::community::Kind;
+use crate::entity::{community, role};
+use crate::error::Error;
+use crate::parse::AskedGrant;
+use crate::role::RoleId;
+
+/// A grant that its giver may give.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) community: CommunityName,
+    /// Each once. Never empty.
+    pub(crate) roles: Vec<(RoleId, RoleName)>,
+    pub(crate) reach: Reach,
+}
+
+impl Grant {
+    pub(crate) fn to_proto(&self, outcome: GrantOutcome) -> pb::Grant {
+        let inheritance = match self.reach {
+            Reach::Here => Inheritance::Self_,
+            Reach::Subtree => Inheritance::SelfAndDescendants,
+        };
+        pb::Grant {
+            community: self.community.to_string(),
+            roles: self.roles.iter().map(|(_, name)| name.to_string()).collect(),
+            inheritance: inheritance.into(),
+            outcome: outcome.into(),
+        }
+    }
+}
+
+/// Judges what one person gives in one tree, by what the database said at one moment.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    root: CommunityName,
+    giver: UserName,
+    communities: HashMap<CommunityName, community::Model>,
+    custom_roles: HashMap<Uuid, role::Model>,
+    holdings: Holdings,
+    catalogue: Catalogue,
+}
+
+impl Judge {
+    /// Reads all that it takes to judge whether `giver` may give `grants` in the tree of `root`.
+    pub(crate) async fn load(
+        connection: &impl ConnectionTrait,
+        root: CommunityName,
+        giver: UserName,
+        grants: &[AskedGrant],
+    ) -> Result<Self, DbErr> {
+        let named = grants.iter().map(|grant| grant.community.0);
+        let communities =
+            community::Entity::find().filter(community::Column::Id.is_in(named)).all(connection).await?;
+        let asked: BTreeSet<Uuid> =
+            grants.iter().flat_map(|grant| &grant.roles).filter_map(|role| custom_id(role)).collect();
+        let custom_roles = role::Entity::find()
+            .filter(role::Column::Id.is_in(asked.iter().copied()))
+            .all(connection)
+            .await?;
+        let places = grants.iter().map(|grant| (giver, grant.community));
+        let holdings = Holdings::load(connection, places).await?;
+        let catalogue = Catalogue::load(connection, asked.into_iter().chain(holdings.custom_roles())).await?;
+        Ok(Self {
+            root,
+            giver,
+            communities: communities.into_iter().map(|row| (row.name(), row)).collect(),
+            custom_roles: custom_roles.into_iter().map(|row| (row.id, row)).collect(),
+            holdings,
+            catalogue,
+        })
+    }
+
+    /// Refuses unless the giver holds `permission` as far as the grant reaches. In a community that does not
+    /// exist nobody holds anything.
+    pub(crate) fn authorize(&self, permission: &str, grant: &AskedGrant) -> Result<(), Error> {
+        let reach =
+            self.communities.get(&grant.community).map_or(Reach::Here, |community| reach(community, grant));
+        let known = self.catalogue.get(canonical(permission));
+        if known.is_some_and(|permission| self.held(grant.community).allows(permission, reach)) {
+            Ok(())
+        } else {
+            Err(denied(permission, grant.community).into())
+        }
+    }
+
+    /// Refuses a permission that is not in the catalogue.
+    pub(crate) fn know(&self, permission: &str) -> Result<(), Error> {
+        match self.catalogue.get(canonical(permission)) {
+            Some(_) => Ok(()),
+            None => Err(Error::UnknownPermission(permission.to_owned())),
+        }
+    }
+
+    /// Refuses grants that are to reach into what is inside a managed community: there is nothing.
+    pub(crate) fn require_inside(&self, grants: &[AskedGrant]) -> Result<(), Failure> {
+        let mut violations = Violations::default();
+        for grant in grants.iter().filter(|grant| grant.inheritance == Inheritance::SelfAndDescendants) {
+            let community = self.communities.get(&grant.community);
+            let managed = community.is_some_and(|community| community.kind == Kind::Managed);
+            let field = format!("{}.inheritance", grant.field);
+            violations.require(!managed, field, "must be SELF in a managed community, which has none inside");
+        }
+        violations.finish()
+    }
+
+    /// The grant in its full form: the community is in the tree, the roles exist, and none is beyond the
+    /// giver. Must follow [`Self::authorize`], which may keep more to itself.
+    pub(crate) fn examine(&self, asked: &AskedGrant) -> Result<Grant, Error> {
+        let community =
+            self.communities.get(&asked.community).filter(|community| community.root() == self.root);
+        let Some(community) = community else {
+            return Err(Error::CommunityOutsideTree { community: asked.community, root: self.root });
+        };
+
+        let mut grant =
+            Grant { community: asked.community, roles: Vec::new(), reach: reach(community, asked) };
+        for text in &asked.roles {
+            let (id, name) = self
+                .find_role(community, text)
+                .ok_or_else(|| Error::UnknownRole { community: asked.community, role: text.clone() })?;
+            self.hold_to_ceiling(&grant, id, &name)?;
+            if grant.roles.iter().all(|(other, _)| *other != id) {
+                grant.roles.push((id, name));
+            }
+        }
+        Ok(grant)
+    }
+
+    /// Rule 9: what the role amounts to is within what the giver holds, as far as the grant reaches.
+    fn hold_to_ceiling(&self, grant: &Grant, id: RoleId, name: &RoleName) -> Result<(), Error> {
+        let held = self.held(grant.community).permissions(&self.catalogue, grant.reach);
+        let asked = self.catalogue.permissions_of(id);
+        let permissions = access::beyond_giver(&held, &asked, &self.catalogue);
+        if permissions.is_empty() {
+            return Ok(());
+        }
+        Err(Error::RoleExceedsAuthority { community: grant.community, role: name.to_string(), permissions })
+    }
+
+    /// The role that `text` names in `community`: the bare id of a built-in role, or the full name of a role
+    /// of the community or of its parent.
+    fn find_role(&self, community: &community::Model, text: &str) -> Option<(RoleId, RoleName)> {
+        let here = community.name();
+        let belongs = |to: CommunityName| to == here || Some(to) == community.parent();
+        let (named_in, id) = split_role(text)?;
+        match id {
+            RoleId::BuiltIn(_) => named_in.is_none_or(belongs).then(|| (id, id.in_community(here))),
+            RoleId::Custom(custom) => {
+                let role = self.custom_roles.get(&custom)?;
+                let owner = CommunityName(role.community_id);
+                (belongs(named_in?) && belongs(owner)).then(|| (id, role.name()))
+            }
+        }
+    }
+
+    fn held(&self, community: CommunityName) -> &Effective {
+        self.holdings.of(self.giver, community)
+    }
+}
+
+/// How far a grant reaches in `community`. Nothing is inside a managed community, so there it reaches no
+/// further.
+fn reach(community: &community::Model, grant: &AskedGrant) -> Reach {
+    match (community.kind, grant.inheritance) {
+        (Kind::Mssp, Inheritance::Unspecified | Inheritance::SelfAndDescendants) => Reach::Subtree,
+        (Kind::Mssp, Inheritance::Self_) | (Kind::Managed, _) => Reach::Here,
+    }
+}
+
+/// The community, if one is named, and the id in `text`.
+fn split_role(text: &str) -> Option<(Option<CommunityName>, RoleId)> {
+    if let Ok(name) = text.parse::<RoleName>() {
+        return Some((Some(name.community), name.id.parse().ok()?));
+    }
+    Some((None, text.parse().ok()?))
+}
+
+fn custom_id(text: &str) -> Option<Uuid> {
+    split_role(text)?.1.custom()
+}

@@ -1,0 +1,119 @@
+use std::collections::HashSet;
+
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use usher_api::community as pb;
+use usher_runtime::{Caller, Change, Failure, Violations};
+
+use crate::Community;
+use crate::catalogue;
+use crate::entity::permission::{ActiveModel, Category, Column, Entity, Model};
+use crate::error::Error;
+
+const MOST_PERMISSIONS: usize = 200;
+const LONGEST_NAME: usize = 64;
+const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 1..=500;
+
+pub(crate) async fn register_permissions(
+    service: &Community,
+    caller: &Caller,
+    request: pb::RegisterPermissionsRequest,
+) -> Result<pb::RegisterPermissionsResponse, Error> {
+    let owner = caller.service.as_deref().ok_or(Failure::TokenMissing)?;
+    let mut violations = Violations::default();
+    let rows = parse(owner, &request.permissions, &mut violations);
+    violations.finish()?;
+    if let Some(own) = rows.iter().find(|row| catalogue::is_own(&row.name)) {
+        let (permission, service) = (own.name.clone(), catalogue::OWNER.to_owned());
+        return Err(Error::PermissionTaken { permission, service });
+    }
+
+    let change = service.database.change().await?;
+    write(&change, owner, &rows).await?;
+    change.commit().await?;
+    tracing::info!(owner, permissions = rows.len(), "permissions of {owner} registered");
+    Ok(pb::RegisterPermissionsResponse { permissions: rows.iter().map(Model::to_proto).collect() })
+}
+
+fn parse(owner: &str, asked: &[pb::Permission], violations: &mut Violations) -> Vec<Model> {
+    let number_fits = (1..=MOST_PERMISSIONS).contains(&asked.len());
+    violations.require(
+        number_fits,
+        "permissions",
+        format_args!("must hold 1 to {MOST_PERMISSIONS} permissions"),
+    );
+    let mut named = HashSet::new();
+    let mut rows = Vec::new();
+    for (index, permission) in asked.iter().enumerate().take(MOST_PERMISSIONS) {
+        let at = |part: &str| format!("permissions[{index}].{part}");
+        let name = permission.name.as_str();
+        let form = "must be of the form `{resource}.{verb}`, lower camel case letters, at most 64 characters";
+        violations.require(is_name(name), at("name"), form);
+        violations.require(named.insert(name), at("name"), "must not be named twice");
+        let category = Category::from_proto(permission.category);
+        violations.require(category.is_some(), at("category"), "must be VIEW, MANAGE or ADMIN");
+        let description = violations.text(&at("description"), &permission.description, DESCRIPTION_LENGTH);
+        rows.extend(category.map(|category| Model {
+            name: name.to_owned(),
+            category,
+            description,
+            service: owner.to_owned(),
+        }));
+    }
+    rows
+}
+
+fn is_name(text: &str) -> bool {
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_lowercase())
+            && word.chars().all(|character| character.is_ascii_alphanumeric())
+    };
+    text.len() <= LONGEST_NAME
+        && text.split_once('.').is_some_and(|(resource, verb)| is_word(resource) && is_word(verb))
+}
+
+/// Writes all of `rows`, or nothing if one belongs to another service: then `change` must be dropped.
+async fn write(change: &Change, owner: &str, rows: &[Model]) -> Result<(), Error> {
+    let mut sorted: Vec<&Model> = rows.iter().collect();
+    // In one order everywhere, so that two replicas that register the same cannot wait for each other.
+    sorted.sort_by(|one, other| one.name.cmp(&other.name));
+    let overwrite_own = OnConflict::column(Column::Name)
+        .update_columns([Column::Category, Column::Description])
+        .action_and_where(Expr::col((Entity, Column::Service)).eq(owner))
+        .to_owned();
+    let written =
+        Entity::insert_many(sorted.into_iter().map(|row| ActiveModel::from(row.clone()).reset_all()))
+            .on_conflict(overwrite_own)
+            .exec_without_returning(&**change)
+            .await?;
+    if written == rows.len() as u64 {
+        return Ok(());
+    }
+    let taken = Entity::find()
+        .filter(Column::Name.is_in(rows.iter().map(|row| row.name.as_str())))
+        .filter(Column::Service.ne(owner))
+        .order_by_asc(Column::Name)
+        .one(&**change)
+        .await?;
+    // It may have gone between the two statements.
+    let taken = taken.ok_or(Failure::ConcurrentChange)?;
+    Err(Error::PermissionTaken { permission: taken.name, service: taken.service })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn names_are_two_words() {
+        for good in ["alerts.view", "apiKeys.revoke", "a.b2"] {
+            assert!(is_name(good), "{good}");
+        }
+        let long = format!("{}.view", "a".repeat(60));
+        for bad in
+            ["", "alerts", "alerts.", ".view", "Alerts.view", "alerts.View", "a.b.c", "a b.c", "ä.b", &long]
+        {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}

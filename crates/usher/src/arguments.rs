@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::service::Service;
+
+/// Invitations by e-mail into communities, with roles, for every other service to ask about.
+///
+/// Without a command: `usher dev`.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What to do if no command says.
+    #[command(flatten)]
+    dev: Dev,
+}
+
+impl Arguments {
+    /// The command that was given, or `dev`.
+    pub fn command(self) -> Command {
+        self.command.unwrap_or(Command::Dev(self.dev))
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything in this process without configuration, play a story on it, and keep serving
+    Dev(Dev),
+    /// Serve
+    Serve(Selection),
+    /// Bring database schemas up to date
+    Migrate {
+        /// Change nothing; fail if a schema is behind
+        #[arg(long)]
+        check: bool,
+        /// Which, and from where.
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Make the account of the platform administrator, if there is none
+    Bootstrap {
+        /// The address of the account
+        #[arg(long)]
+        email: String,
+        /// The name that others see
+        #[arg(long)]
+        full_name: String,
+        /// A file whose first line is the password: 15 characters or more
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+        /// From where.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Keys by which processes prove who they are
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Print a service token for trying calls against `usher dev`; it lasts ten minutes
+    ServiceToken {
+        /// The service that the token stands for; any name will do
+        #[arg(long, value_name = "NAME")]
+        service: String,
+        /// Where.
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print the effective configuration with secrets masked
+    Config(Source),
+}
+
+/// Arguments of `usher dev`.
+#[derive(Debug, Args)]
+pub struct Dev {
+    /// End after the story; exit code 0 only if every step gave the expected result
+    #[arg(long)]
+    pub once: bool,
+    /// Where to listen [default: 127.0.0.1:7300; with --once, any free port]
+    #[arg(long)]
+    pub address: Option<SocketAddr>,
+    /// Where.
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// The data directory of the embedded default.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// The directory with databases, keys and mails
+    #[arg(long = "data", env = "USHER_DATA", value_name = "DIRECTORY", default_value = "usher-data")]
+    pub directory: PathBuf,
+}
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// A TOML file with settings; the environment (`USHER_SECTION__SETTING`) stands above it
+    #[arg(long, env = "USHER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Services, and where their settings come from.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Which services, separated by commas
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Service::ALL)]
+    services: Vec<Service>,
+    /// From where.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+impl Selection {
+    /// The services, each once, in the order of [`Service::ALL`].
+    pub fn services(&self) -> Vec<Service> {
+        Service::ALL.into_iter().filter(|service| self.services.contains(service)).collect()
+    }
+}
+
+/// Commands about keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Write NAME.pem (private) and NAME.jwks.json (public); nothing is overwritten
+    Generate {
+        /// The service that the key stands for
+        #[arg(long, value_name = "NAME", value_parser = plain_name)]
+        service: String,
+        /// Where to write
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: PathBuf,
+    },
+}
+
+/// A name that becomes part of a file name.
+fn plain_name(text: &str) -> Result<String, String> {
+    let plain =
+        |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
+    if text.is_empty() || !text.chars().all(plain) {
+        return Err("must consist of a-z, 0-9 and -".to_owned());
+    }
+    Ok(text.to_owned())
+}
