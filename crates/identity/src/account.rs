@@ -70,6 +70,18 @@ pub(crate) async fn insert(service: &Identity, change: &Change, row: &Model) -> 
     Ok(outbox::record(change, event).await?)
 }
 
+/// Keeps a new hash of the same password, unless the password was changed meanwhile. Nobody sees the difference, so the account
+/// stays at its version.
+pub(crate) async fn renew_hash(service: &Identity, account: &Model, hash: String) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(hash))
+        .filter(Column::Id.eq(account.id))
+        .filter(Column::PasswordHash.eq(account.password_hash.as_str()))
+        .exec(&*service.database)
+        .await?;
+    Ok(())
+}
+
 /// The account of an address, in any spelling.
 pub(crate) async fn find_by_email(service: &Identity, email: &EmailAddress) -> Result<Option<Model>, Error> {
     Ok(Entity::find().filter(Column::EmailCanonical.eq(email.canonical())).one(&*service.database).await?)

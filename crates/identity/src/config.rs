@@ -1,8 +1,10 @@
 //! The section `[identity]`.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use usher_runtime::DatabaseConfig;
 
 /// `[identity]`: how long sessions and their tokens live.
@@ -11,8 +13,9 @@ use usher_runtime::DatabaseConfig;
 pub struct Config {
     /// Where the rows are.
     pub database: Option<DatabaseConfig>,
-    /// How long an access token is good for: as long a person who was shut out may go on. At most 15 minutes; more is cut.
-    #[serde(with = "humantime_serde")]
+    /// How long an access token is good for: as long a person who was shut out may go on. 1 second to 15
+    /// minutes.
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "access_token_life")]
     pub access_token_life: Duration,
     /// How long a session lasts without being refreshed.
     #[serde(with = "humantime_serde")]
@@ -21,11 +24,10 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     pub refresh_grace: Duration,
     /// How many passwords are hashed at a time. Each takes 46 MiB and a core for some 50 ms.
-    pub password_hash_permits: usize,
+    pub password_hash_permits: NonZeroUsize,
 }
 
-/// The longest life of an access token.
-pub(crate) const LONGEST_ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(15);
+const LONGEST_ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(15);
 
 impl Default for Config {
     fn default() -> Self {
@@ -34,7 +36,32 @@ impl Default for Config {
             access_token_life: LONGEST_ACCESS_TOKEN_LIFE,
             session_life: Duration::from_hours(30 * 24),
             refresh_grace: Duration::from_secs(10),
-            password_hash_permits: 4,
+            password_hash_permits: const { NonZeroUsize::new(4).unwrap() },
         }
+    }
+}
+
+fn access_token_life<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let life: Duration = humantime_serde::deserialize(deserializer)?;
+    if (Duration::from_secs(1)..=LONGEST_ACCESS_TOKEN_LIFE).contains(&life) {
+        return Ok(life);
+    }
+    Err(D::Error::custom("must be 1 second to 15 minutes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::value::{Error, MapDeserializer};
+
+    use super::*;
+
+    fn with_access_token_life(life: &str) -> Result<Config, Error> {
+        Config::deserialize(MapDeserializer::new([("access_token_life", life)].into_iter()))
+    }
+
+    #[test]
+    fn an_access_token_lives_fifteen_minutes_at_most() {
+        assert_eq!(with_access_token_life("15m").unwrap().access_token_life, Duration::from_mins(15));
+        assert!(with_access_token_life("16m").is_err() && with_access_token_life("0s").is_err());
     }
 }

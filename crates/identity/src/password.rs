@@ -1,9 +1,12 @@
 //! What a password may be, and its slow hash.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
@@ -20,7 +23,9 @@ impl Password {
     /// A password that somebody chooses: 15 characters to 1,024 bytes, any characters, no rules about kinds of them.
     pub(crate) fn choose(field: &str, text: &str, violations: &mut Violations) -> Option<Self> {
         let password = Self::enter(field, text, violations)?;
-        let long_enough = password.0.expose_secret().chars().count() >= LEAST_CHARACTERS;
+        // Both forms: NFKC makes one character of some, and eighteen of another.
+        let forms = [text, password.0.expose_secret()];
+        let long_enough = forms.iter().all(|form| form.chars().count() >= LEAST_CHARACTERS);
         violations.require(
             long_enough,
             field,
@@ -42,7 +47,6 @@ impl Password {
 pub(crate) struct PasswordHasher {
     permits: Arc<Semaphore>,
     random: Random,
-    nobodys: Arc<tokio::sync::OnceCell<String>>,
 }
 
 /// Argon2id with 46 MiB in one pass, the strongest setting of the OWASP ASVS 5 list that is fast on one core.
@@ -50,8 +54,8 @@ const MEMORY_KIB: u32 = 46 * 1_024;
 
 impl PasswordHasher {
     /// At most `permits` at a time.
-    pub(crate) fn new(permits: usize, random: Random) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits.max(1))), random, nobodys: Arc::default() }
+    pub(crate) fn new(permits: NonZeroUsize, random: Random) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits.get())), random }
     }
 
     /// The hash to store, in the PHC string format.
@@ -67,29 +71,19 @@ impl PasswordHasher {
     /// Whether `password` is the one behind `stored`. Without `stored`, the same work is done in vain, so that an account
     /// that does not exist takes as long as one that does.
     pub(crate) async fn matches(&self, password: &Password, stored: Option<String>) -> Result<bool, Failure> {
-        let known = stored.is_some();
-        let stored = match stored {
-            Some(stored) => stored,
-            None => self.nobodys_hash().await?,
-        };
-        let password = password.clone();
-        let same = self
-            .work(move || {
-                let parsed =
-                    PasswordHash::new(&stored).map_err(|error| Failure::internal(error.to_string()))?;
-                Ok(argon2()?.verify_password(password.0.expose_secret().as_bytes(), &parsed).is_ok())
-            })
-            .await?;
-        Ok(same && known)
+        let (password, stored) = (password.clone(), stored.unwrap_or_else(|| self.nobodys_hash()));
+        self.work(move || {
+            let parsed = PasswordHash::new(&stored).map_err(|error| Failure::internal(error.to_string()))?;
+            Ok(argon2()?.verify_password(password.0.expose_secret().as_bytes(), &parsed).is_ok())
+        })
+        .await
     }
 
-    /// The hash of a password that nobody knows.
-    async fn nobodys_hash(&self) -> Result<String, Failure> {
-        let make = || async {
-            let secret = self.random.bytes::<32>().map(|byte| char::from(b'a' + byte % 26));
-            self.hash(&Password(secret.iter().collect::<String>().into())).await
-        };
-        self.nobodys.get_or_try_init(make).await.cloned()
+    /// What is stored for a password, except that no password leads to it.
+    fn nobodys_hash(&self) -> String {
+        let salt = STANDARD_NO_PAD.encode(self.random.bytes::<16>());
+        let output = STANDARD_NO_PAD.encode(self.random.bytes::<32>());
+        format!("$argon2id$v=19$m={MEMORY_KIB},t=1,p=1${salt}${output}")
     }
 
     /// Runs `work` beside the asynchronous threads, when it is its turn.
@@ -105,6 +99,12 @@ impl PasswordHasher {
         });
         done.await.map_err(Failure::internal)?
     }
+}
+
+/// Whether `stored` was made with less memory than is asked for now, and so must be made anew when the password is known.
+pub(crate) fn is_outdated(stored: &str) -> bool {
+    let made_with = PasswordHash::new(stored).ok().and_then(|hash| Params::try_from(&hash.params).ok());
+    made_with.is_some_and(|params| params.m_cost() < MEMORY_KIB)
 }
 
 fn argon2() -> Result<Argon2<'static>, Failure> {
@@ -127,9 +127,25 @@ mod tests {
         assert!(chosen(&"x".repeat(1_024)).is_some() && chosen(&"x".repeat(1_025)).is_none());
     }
 
+    fn hasher() -> PasswordHasher {
+        PasswordHasher::new(NonZeroUsize::MIN, Random::system())
+    }
+
+    #[test]
+    fn one_character_that_stands_for_many_is_still_one() {
+        assert!(chosen("\u{fdfa}").is_none());
+        assert!(chosen(&"e\u{301}".repeat(14)).is_none() && chosen(&"e\u{301}".repeat(15)).is_some());
+    }
+
+    #[test]
+    fn less_work_is_outdated() {
+        assert!(is_outdated("$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0$c29tZSBoYXNoIG9mIDE2IGJ5dGVz"));
+        assert!(!is_outdated(&hasher().nobodys_hash()));
+    }
+
     #[tokio::test]
     async fn only_the_same_password_matches_and_nobodys_never() {
-        let hasher = PasswordHasher::new(2, Random::system());
+        let hasher = hasher();
         let password = chosen("a long and quiet evening").unwrap();
         let stored = hasher.hash(&password).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"));
@@ -140,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn spellings_of_one_password_match() {
-        let hasher = PasswordHasher::new(2, Random::system());
+        let hasher = hasher();
         let stored = hasher.hash(&chosen("caf\u{e9} caf\u{e9} caf\u{e9} caf\u{e9}").unwrap()).await.unwrap();
         let decomposed = chosen("cafe\u{301} cafe\u{301} cafe\u{301} cafe\u{301}").unwrap();
         assert!(hasher.matches(&decomposed, Some(stored)).await.unwrap());

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use lettre::message::Mailbox;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use usher_runtime::{DatabaseConfig, masked};
@@ -12,10 +13,10 @@ use usher_runtime::{DatabaseConfig, masked};
 pub struct Config {
     /// Where the rows are.
     pub database: Option<DatabaseConfig>,
-    /// The sender of all mails: `Name <address>`.
-    pub from: String,
-    /// How many mails are sent at a time. A crash can repeat at most so many.
-    pub concurrent_mails: usize,
+    /// The sender of all mails: `Name <address>`. A mail server needs one; `mailbox_directory` does without.
+    pub from: Option<String>,
+    /// How many mails a process sends at a time, at least 1. A crash can repeat at most so many.
+    pub concurrent_mails: u32,
     /// A folder that takes the place of a mail server; for trying things out.
     pub mailbox_directory: Option<PathBuf>,
     /// The mail server.
@@ -24,13 +25,25 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            database: None,
-            from: "Usher <no-reply@localhost.localdomain>".to_owned(),
-            concurrent_mails: 8,
-            mailbox_directory: None,
-            smtp: None,
-        }
+        Self { database: None, from: None, concurrent_mails: 8, mailbox_directory: None, smtp: None }
+    }
+}
+
+/// Who writes where no mail server asks.
+const NOBODY: &str = "Usher <no-reply@localhost.localdomain>";
+
+impl Config {
+    /// The sender of all mails.
+    ///
+    /// # Errors
+    /// The setting, if it is missing or not a mailbox.
+    pub(crate) fn sender(&self) -> Result<Mailbox, String> {
+        let from = match (&self.from, &self.smtp) {
+            (Some(from), _) => from,
+            (None, None) => NOBODY,
+            (None, Some(_)) => return Err("notifier.from is not set".to_owned()),
+        };
+        from.parse().map_err(|error| format!("notifier.from: `{from}` is not `Name <address>`: {error}"))
     }
 }
 
@@ -65,4 +78,28 @@ pub enum Tls {
     StartTls,
     /// From the first byte.
     Implicit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_through_a_server_have_a_sender() {
+        let server = SmtpConfig {
+            host: "mail.example".to_owned(),
+            port: None,
+            tls: Tls::StartTls,
+            username: None,
+            password: None,
+            password_file: None,
+        };
+        let config =
+            |from: Option<&str>, smtp| Config { from: from.map(str::to_owned), smtp, ..Config::default() };
+        assert!(config(None, None).sender().is_ok());
+        assert_eq!(config(None, Some(server.clone())).sender().unwrap_err(), "notifier.from is not set");
+        assert!(config(Some("no address"), None).sender().unwrap_err().starts_with("notifier.from"));
+        let sender = config(Some("Usher <no-reply@usher.test>"), Some(server)).sender().unwrap();
+        assert_eq!(sender.email.domain(), "usher.test");
+    }
 }

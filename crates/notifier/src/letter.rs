@@ -9,7 +9,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use time::OffsetDateTime;
 use time::macros::format_description;
 use usher_api::invitation::Offer;
-use usher_runtime::Timestamp;
+use usher_runtime::{EmailAddress, Timestamp};
 use uuid::Uuid;
 
 const SUBJECT: &str = "invitation.subject.txt";
@@ -45,9 +45,8 @@ impl Letters {
     /// Letters from `from`.
     ///
     /// # Errors
-    /// The setting that is not a mailbox.
-    pub(crate) fn new(from: &str) -> Result<Self, String> {
-        let from = from.parse().map_err(|error| format!("notifier.from: `{from}`: {error}"))?;
+    /// A template that is not one.
+    pub(crate) fn new(from: Mailbox) -> Result<Self, String> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         let sources = [
@@ -77,8 +76,7 @@ impl Letters {
         link: &str,
         now: Timestamp,
     ) -> Result<Message, String> {
-        let address: Address =
-            offer.email.parse().map_err(|_| "the invited address cannot be mailed to".to_owned())?;
+        let address = address(&offer.email).ok_or("the invited address cannot be mailed to")?;
         let to = Mailbox::new(Some(harmless(&offer.display_name)).filter(|name| !name.is_empty()), address);
         let words = words(offer, link);
         let render = |name: &str| {
@@ -101,8 +99,18 @@ impl Letters {
     }
 }
 
+/// As it was typed, but with the domain in ASCII, which every mail server understands.
+fn address(typed: &str) -> Option<Address> {
+    let email: EmailAddress = typed.parse().ok()?;
+    let (local, _) = email.typed().split_once('@')?;
+    let (_, domain) = email.canonical().split_once('@')?;
+    Address::new(local, domain).ok()
+}
+
+/// What the templates speak of. Communities that have gone meanwhile are left out.
 fn words(offer: &Offer, link: &str) -> minijinja::Value {
-    let places = offer.communities.iter().map(|community| {
+    let left = offer.communities.iter().filter(|community| !community.display_name.is_empty());
+    let places = left.map(|community| {
         let roles: Vec<String> = community.roles.iter().map(|role| harmless(role)).collect();
         context! { name => harmless(&community.display_name), roles => roles.join(", ") }
     });
@@ -122,16 +130,26 @@ fn day(seconds: i64) -> String {
     moment.and_then(|moment| moment.format(format).ok()).unwrap_or_default()
 }
 
-/// A name without control characters, in which no mail program finds a link: whoever can write names into other people's mail
-/// must not be able to lead them somewhere.
+/// A name in which no mail program finds a link, and that disturbs nothing around it: whoever can write names into other
+/// people's mail must not be able to lead them somewhere.
 fn harmless(name: &str) -> String {
-    let printable: String = name.chars().filter(|character| !character.is_control()).collect();
-    printable
-        .replace("://", ":\u{200b}//")
-        .replace('.', ".\u{200b}")
-        .replace('@', "\u{200b}@")
-        .trim()
-        .to_owned()
+    let mut harmless = String::new();
+    for character in name.trim().chars() {
+        match character {
+            _ if character.is_control() || disturbs(character) => {}
+            // An invisible space after it keeps the parts of an address apart.
+            '.' | '@' | ':' | '/' => harmless.extend([character, '\u{200b}']),
+            _ => harmless.push(character),
+        }
+    }
+    harmless
+}
+
+/// Characters that end a line or turn the direction of what follows, and spaces that are not seen.
+fn disturbs(character: char) -> bool {
+    let turns =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -141,7 +159,7 @@ mod tests {
     use super::*;
 
     fn letter(offer: &Offer) -> String {
-        let letters = Letters::new("Usher <no-reply@usher.test>").unwrap();
+        let letters = Letters::new("Usher <no-reply@usher.test>".parse().unwrap()).unwrap();
         let id = letters.message_id(Uuid::nil());
         let letter =
             letters.invitation(&id, offer, "https://usher.test/join/usher_inv_x", Timestamp(0)).unwrap();
@@ -191,10 +209,31 @@ mod tests {
 
     #[test]
     fn names_cannot_lead_anywhere_or_add_headers() {
-        assert_eq!(harmless("evil.example"), "evil.\u{200b}example");
-        assert!(!harmless("https://evil.example/x").contains("://"));
+        assert_eq!(harmless(" evil.example "), "evil.\u{200b}example");
+        let urls = ["https://evil.example/x", "mailto:a@evil.example", "//evil.example"];
+        for url in urls {
+            let shown = harmless(url);
+            assert!(!["://", "//", "@e", ".e"].iter().any(|part| shown.contains(part)), "{shown}");
+        }
+        assert_eq!(harmless("a\u{202e}b\u{2028}c\r\nd"), "abcd");
         let mut hostile = offer();
         hostile.display_name = "Mira\r\nBcc: all@example.com".to_owned();
         assert!(!letter(&hostile).contains("\nBcc:"));
+    }
+
+    #[test]
+    fn communities_that_have_gone_are_not_named() {
+        let mut offer = offer();
+        offer.communities.insert(0, OfferedCommunity::default());
+        let letter = letter(&offer);
+        assert!(letter.contains("Subject: Ada invites you to Alpine Bank"), "{letter}");
+        assert_eq!(letter.matches("<li>").count(), 1);
+    }
+
+    #[test]
+    fn domains_are_written_so_that_every_server_knows_them() {
+        let written = |typed| address(typed).map(|address| address.to_string());
+        assert_eq!(written("Mira.O@Bücher.example").unwrap(), "Mira.O@xn--bcher-kva.example");
+        assert_eq!(written("a@example.com, b@example.com"), None);
     }
 }

@@ -5,7 +5,7 @@
 //! | `subscriber.rs` | events become deliveries that wait |
 //! | `sender.rs` | deliveries become mails: claimed, sent, and what became of them |
 //! | `letter.rs`, `templates/` | what is written |
-//! | `mailer.rs` | how it leaves: SMTP, or a folder |
+//! | `mailer.rs`, `smtp.rs` | how it leaves: into a folder, or to a mail server |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
 //! | `entity.rs`, `migration/` | the table |
@@ -21,6 +21,7 @@ mod mailer;
 mod migration;
 mod rpc;
 mod sender;
+mod smtp;
 mod subscriber;
 
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub struct Notifier {
     invitation: InvitationServiceClient<Transport>,
     letters: Letters,
     mailer: Mailer,
-    queued: Arc<Notify>,
+    /// Fires when there may be something to send, or somebody free to send it.
+    wake: Arc<Notify>,
 }
 
 /// The largest request: 64 KiB, far above any filter.
@@ -65,11 +67,15 @@ impl Notifier {
         config: Config,
         invitation: InvitationServiceClient<Transport>,
     ) -> Result<Self, String> {
-        let letters = Letters::new(&config.from)?;
-        let mailer = Mailer::new(&config)?;
+        if config.concurrent_mails == 0 {
+            return Err("notifier.concurrent_mails must be at least 1".to_owned());
+        }
+        let sender = config.sender()?;
+        let mailer = Mailer::new(&config, sender.email.domain())?;
+        let letters = Letters::new(sender)?;
         let Foundation { database, clock, random, sealing } = foundation;
-        let queued = Arc::default();
-        Ok(Self { database, clock, random, sealing, config, invitation, letters, mailer, queued })
+        let wake = Arc::default();
+        Ok(Self { database, clock, random, sealing, config, invitation, letters, mailer, wake })
     }
 
     /// The RPCs, without layers.

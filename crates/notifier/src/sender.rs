@@ -2,14 +2,16 @@
 //!
 //! A sender takes a delivery by setting it to SENDING with a lease, and commits that before it says a word to the mail server.
 //! If it dies, another takes the delivery when the lease has ended: a mail whose last word was lost is sent once more with the
-//! same Message-ID, and none is forgotten.
+//! same Message-ID, and none is forgotten. A mail is tried as long as its invitation can be accepted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::Code;
 use tracing::Instrument as _;
 use usher_api::invitation::{MintInvitationLinkRequest, MintInvitationLinkResponse};
@@ -18,16 +20,19 @@ use usher_runtime::clock::micros;
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::rpc::error_chain;
 use usher_runtime::telemetry::follow;
-use usher_runtime::{Failure, database};
+use usher_runtime::{Change, Failure, Timestamp, database};
 
 use crate::Notifier;
 use crate::entity::{Column, Entity, Model, State};
 use crate::mailer::Outcome;
 
-/// Longer than a mail may take: RFC 5321 gives the server 10 minutes for its last word.
-const LEASE: Duration = Duration::from_mins(15);
+/// How long a sender that died keeps others from its deliveries. One that lives renews its lease.
+const LEASE: Duration = Duration::from_mins(2);
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the sender looks without having been woken: for attempts that are due, and for leases that ended.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is tried to write down what became of a mail.
+const RECORD_INTERVAL: Duration = Duration::from_secs(2);
 /// The waits between attempts; the last one repeats.
 const SCHEDULE: [Duration; 5] = [
     Duration::from_mins(1),
@@ -36,33 +41,45 @@ const SCHEDULE: [Duration; 5] = [
     Duration::from_mins(30),
     Duration::from_hours(1),
 ];
-/// After so many attempts, two days or so, a mail has failed. Invitations can be sent again.
-const MOST_ATTEMPTS: i32 = 50;
 
-/// Sends until `stop`. Any number of senders work side by side.
+/// Sends until `stop`, and then waits for the mails that are under way. Any number of senders work side by side.
 pub(crate) async fn run(service: Notifier, stop: CancellationToken) {
+    // Each mail is sent in a task of its own: a slow one holds up no other, and stopping breaks off neither a conversation
+    // nor a transaction in its middle.
+    let mails = TaskTracker::new();
+    let slots = Arc::new(Semaphore::new(service.config.concurrent_mails as usize));
     while !stop.is_cancelled() {
-        let full = service.config.concurrent_mails;
-        match claim(&service).await {
-            Ok(rows) => {
-                let taken = rows.len();
-                send_all(&service, rows).await;
-                if taken == full {
-                    continue;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "sender cannot read the deliveries"),
+        let rows = claim(&service, slots.available_permits()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "sender cannot read the deliveries");
+            Vec::new()
+        });
+        for row in rows {
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            let (service, stop) = (service.clone(), stop.clone());
+            let span = tracing::info_span!("mail.send", otel.kind = "client", delivery = %row.id);
+            follow(&span, &row.traceparent);
+            let sending = async move {
+                send(&service, row, &stop).await;
+                drop(slot);
+                service.wake.notify_one();
+            };
+            mails.spawn(sending.instrument(span));
         }
         tokio::select! {
-            () = service.queued.notified() => {}
+            () = service.wake.notified() => {}
             () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = stop.cancelled() => {}
         }
     }
+    mails.close();
+    mails.wait().await;
 }
 
-/// Takes as many due deliveries as are sent at a time. One that two senders see goes to one of them.
-async fn claim(service: &Notifier) -> Result<Vec<Model>, DbErr> {
+/// Takes up to `most` deliveries that are due. One that two senders see goes to one of them.
+async fn claim(service: &Notifier, most: usize) -> Result<Vec<Model>, DbErr> {
+    if most == 0 {
+        return Ok(Vec::new());
+    }
     let connection = &*service.database;
     let unfinished = [State::Queued, State::Sending, State::Deferred];
     let due = Condition::all()
@@ -73,7 +90,7 @@ async fn claim(service: &Notifier) -> Result<Vec<Model>, DbErr> {
         .from(Entity)
         .cond_where(due.clone())
         .order_by(Column::AvailableTime, sea_orm::Order::Asc)
-        .limit(service.config.concurrent_mails as u64)
+        .limit(most as u64)
         .to_owned();
     Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Sending))
@@ -85,27 +102,48 @@ async fn claim(service: &Notifier) -> Result<Vec<Model>, DbErr> {
         .await
 }
 
-/// Each in a task of its own: stopping must not break off a conversation or a transaction in its middle.
-async fn send_all(service: &Notifier, rows: Vec<Model>) {
-    let tasks = rows.into_iter().map(|row| {
-        let span = tracing::info_span!("mail.send", otel.kind = "client", delivery = %row.id);
-        follow(&span, &row.traceparent);
-        tokio::spawn(send(service.clone(), row).instrument(span))
-    });
-    let mut running: futures::stream::FuturesUnordered<_> = tasks.collect();
-    while let Some(ended) = running.next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "sending a mail panicked; its lease will end");
+/// Sends one mail and writes down what became of it.
+async fn send(service: &Notifier, row: Model, stop: &CancellationToken) {
+    let done = CancellationToken::new();
+    let _ends = done.clone().drop_guard();
+    tokio::spawn(hold(service.clone(), row.clone(), done));
+    let outcome = attempt(service, &row).await;
+    // Whoever forgets what became of a mail sends it again.
+    while let Err(error) = record(service, &row, &outcome).await {
+        let error = error_chain(&error);
+        tracing::warn!(delivery = %row.id, error, "what became of delivery {} is not recorded", row.id);
+        if stop.is_cancelled() {
+            return;
+        }
+        tokio::time::sleep(RECORD_INTERVAL).await;
+    }
+}
+
+/// Renews the lease until `done`: a mail server may take its time.
+async fn hold(service: Notifier, row: Model, done: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RENEWAL_INTERVAL) => {}
+            () = done.cancelled() => return,
+        }
+        let lease_end = database::now(&*service.database).add(micros(LEASE));
+        let renewal = Entity::update_many()
+            .col_expr(Column::AvailableTime, lease_end)
+            .filter(held(&row))
+            .exec(&*service.database)
+            .await;
+        if let Err(error) = renewal {
+            tracing::warn!(delivery = %row.id, %error, "the lease of delivery {} is not renewed", row.id);
         }
     }
 }
 
-async fn send(service: Notifier, row: Model) {
-    let id = row.id;
-    let outcome = attempt(&service, &row).await;
-    if let Err(error) = record(&service, row, outcome).await {
-        tracing::warn!(delivery = %id, error = error_chain(&error), "what became of delivery {id} was not recorded");
-    }
+/// Whether the delivery is still at the attempt that this sender took it for.
+fn held(row: &Model) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(row.id))
+        .add(Column::State.eq(State::Sending))
+        .add(Column::Attempts.eq(row.attempts))
 }
 
 /// Asks for the link, writes the mail and hands it over.
@@ -115,8 +153,11 @@ async fn attempt(service: &Notifier, row: &Model) -> Outcome {
         Err(outcome) => return outcome,
     };
     let offer = minted.offer.unwrap_or_default();
+    if offer.communities.iter().all(|community| community.display_name.is_empty()) {
+        return Outcome::Skipped("nothing of what was offered is left".to_owned());
+    }
     match service.letters.invitation(&row.message_id, &offer, &minted.link, service.clock.now()) {
-        Ok(letter) => service.mailer.send(letter, row).await,
+        Ok(letter) => service.mailer.send(&letter, row).await,
         Err(error) => Outcome::Failed(error),
     }
 }
@@ -136,13 +177,12 @@ async fn mint(service: &Notifier, invitation: &str) -> Result<MintInvitationLink
 }
 
 /// Writes down what became of the mail and tells it, unless another sender has taken over.
-async fn record(service: &Notifier, row: Model, outcome: Outcome) -> Result<(), Failure> {
+async fn record(service: &Notifier, row: &Model, outcome: &Outcome) -> Result<(), Failure> {
     let (state, error) = match outcome {
-        Outcome::Sent => (State::Sent, String::new()),
-        Outcome::Skipped(why) => (State::Skipped, why),
-        Outcome::Failed(why) => (State::Failed, why),
-        Outcome::Deferred(why) if row.attempts >= MOST_ATTEMPTS => (State::Failed, why),
-        Outcome::Deferred(why) => (State::Deferred, why),
+        Outcome::Sent => (State::Sent, ""),
+        Outcome::Skipped(why) => (State::Skipped, why.as_str()),
+        Outcome::Failed(why) => (State::Failed, why.as_str()),
+        Outcome::Deferred(why) => (State::Deferred, why.as_str()),
     };
     let now = service.clock.now();
     let send_time = (state == State::Sent).then_some(now);
@@ -153,19 +193,17 @@ async fn record(service: &Notifier, row: Model, outcome: Outcome) -> Result<(), 
         .col_expr(Column::SendTime, Expr::value(send_time))
         .col_expr(Column::AvailableTime, database::now(&*change).add(micros(wait(row.attempts))))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(row.id))
-        .filter(Column::State.eq(State::Sending))
-        .filter(Column::Attempts.eq(row.attempts))
+        .filter(held(row))
         .exec_with_returning(&*change)
         .await?;
     let Some(row) = updated.first() else { return Ok(()) };
-    tell(service, &change, row).await?;
+    tell(service, &change, row, now).await?;
     change.commit().await?;
-    tracing::info!(delivery = %row.id, ?state, attempts = row.attempts, "delivery {} is {state:?}", row.id);
+    tracing::info!(delivery = %row.id, ?state, error, attempts = row.attempts, "delivery {} is {state:?}", row.id);
     Ok(())
 }
 
-async fn tell(service: &Notifier, change: &usher_runtime::Change, row: &Model) -> Result<(), Failure> {
+async fn tell(service: &Notifier, change: &Change, row: &Model, now: Timestamp) -> Result<(), Failure> {
     let kind = match row.state {
         State::Sent => "delivery.sent",
         State::Deferred => "delivery.deferred",
@@ -173,7 +211,6 @@ async fn tell(service: &Notifier, change: &usher_runtime::Change, row: &Model) -
         State::Skipped => "delivery.skipped",
         State::Queued | State::Sending => return Ok(()),
     };
-    let now = service.clock.now();
     let message = DeliveryEvent {
         delivery: row.name().to_string(),
         invitation: row.invitation.clone(),

@@ -46,7 +46,8 @@ async fn queue(service: &Notifier, event: Event) -> Result<(), Failure> {
         version: 1,
         create_time: now,
         send_time: None,
-        available_time: now,
+        // The clocks of machines differ, and that of SQLite is coarse: what is due at once must not wait for the next look.
+        available_time: event.occur_time,
     };
     let change = service.database.change().await?;
     if !processed_event::first_time(&change, CONSUMER, event.id, now).await? {
@@ -54,6 +55,6 @@ async fn queue(service: &Notifier, event: Event) -> Result<(), Failure> {
     }
     Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&*change).await?;
     change.commit().await?;
-    service.queued.notify_one();
+    service.wake.notify_one();
     Ok(())
 }

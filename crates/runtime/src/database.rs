@@ -119,9 +119,11 @@ impl Database {
         self.connection.ping().await
     }
 
-    /// Applies the migrations that are missing.
+    /// Applies the migrations that are missing, all or none: a step that is half applied could never be applied again.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), DbErr> {
-        M::up(&self.connection, None).await
+        let change = self.change().await?;
+        M::up(&*change, None).await?;
+        change.commit().await
     }
 
     /// The names of the migrations that are missing. Changes nothing. Migrations that only a newer program knows are no

@@ -52,10 +52,16 @@ impl Databases {
         self.0.get(&service)
     }
 
-    /// Applies what is missing.
+    /// Applies what is missing. Several processes may do so at once.
     pub async fn migrate(&self) -> Result<(), Trouble> {
         for (service, database) in self.iter() {
-            service.migrate(database).await.map_err(Trouble::database(service))?;
+            if let Err(error) = service.migrate(database).await {
+                // Another process may have been faster, which ours then fails on.
+                let missing = service.missing_migrations(database).await;
+                if !missing.is_ok_and(|missing| missing.is_empty()) {
+                    return Err(Trouble::database(service)(error));
+                }
+            }
         }
         Ok(())
     }

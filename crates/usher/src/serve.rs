@@ -36,9 +36,9 @@ pub async fn start(
     check(config, services)?;
     let databases = Databases::open(config, services).await?;
     databases.check_schema().await?;
+    let (suite, neighbours) = Suite::compose(config, &databases, embedded_key)?;
     let listener = listen(config.server.address).await?;
 
-    let (suite, neighbours) = Suite::compose(config, &databases, embedded_key)?;
     let workers = Workers::default();
     suite.start(&event_bus(config).await?, &workers);
     let health = Health::new(&databases).await;

@@ -1,4 +1,4 @@
-use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SelectStatement};
+use sea_orm::sea_query::{Condition, ExprTrait as _, IntoCondition as _, Query, SelectStatement, UnionType};
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
@@ -49,13 +49,19 @@ pub(crate) async fn list_communities(
     Ok(pb::ListCommunitiesResponse { communities, next_page_token })
 }
 
-/// Communities in which the person has a role, given there or above.
+/// Communities in which the person has a role, given there or above. One set of ids, so that the database
+/// looks these up and does not read through all communities.
 fn reached_by(person: UserName) -> Condition {
     let mut inheriting = communities_with_roles_of(person);
     inheriting.and_where(member_role::Column::Inherits.eq(true));
-    Condition::any()
-        .add(Column::Id.in_subquery(communities_with_roles_of(person)))
-        .add(Column::ParentId.in_subquery(inheriting))
+    let inside = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::ParentId.in_subquery(inheriting))
+        .to_owned();
+    let mut reached = communities_with_roles_of(person);
+    reached.union(UnionType::Distinct, inside);
+    Column::Id.in_subquery(reached).into_condition()
 }
 
 fn communities_with_roles_of(person: UserName) -> SelectStatement {

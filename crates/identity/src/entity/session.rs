@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 use usher_runtime::Timestamp;
 use uuid::Uuid;
 
-/// A session of a person. Its refresh tokens are known by their hashes: the newest, and the one before it.
+/// A session of a person. Its refresh tokens are known by hashes: of what they have in common, of the newest, and of the one
+/// before it.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "session")]
@@ -14,11 +15,13 @@ pub struct Model {
     pub id: Uuid,
     /// Whose it is.
     pub account_id: Uuid,
-    /// SHA-256 of the newest refresh token; unique.
+    /// SHA-256 of the half that all refresh tokens of the session share; unique.
+    pub family_hash: Vec<u8>,
+    /// SHA-256 of the newest refresh token.
     pub refresh_hash: Vec<u8>,
-    /// SHA-256 of the token that was exchanged for it.
+    /// SHA-256 of the token that was exchanged for the newest.
     pub previous_refresh_hash: Option<Vec<u8>>,
-    /// When that was.
+    /// When that token was exchanged first.
     pub rotate_time: Option<Timestamp>,
     /// The request that did it.
     pub rotate_request_id: Option<Uuid>,

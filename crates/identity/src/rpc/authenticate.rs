@@ -3,7 +3,7 @@ use usher_runtime::{EmailAddress, Failure, Violations};
 
 use crate::Identity;
 use crate::error::Error;
-use crate::password::Password;
+use crate::password::{Password, is_outdated};
 use crate::{account, session};
 
 pub(crate) async fn authenticate(
@@ -21,6 +21,10 @@ pub(crate) async fn authenticate(
     let stored = found.as_ref().map(|account| account.password_hash.clone());
     let matches = service.hasher.matches(&password, stored).await?;
     let account = found.filter(|_| matches).ok_or(Error::CredentialsInvalid)?;
+    if is_outdated(&account.password_hash) {
+        let hash = service.hasher.hash(&password).await?;
+        account::renew_hash(service, &account, hash).await?;
+    }
     let credentials = session::begin(service, &account).await?;
     Ok(pb::AuthenticateResponse { credentials: Some(credentials) })
 }
