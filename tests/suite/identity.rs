@@ -1,1 +1,57 @@
 //! The identity service, one file for each RPC.
+
+mod authenticate;
+mod create_user;
+mod get_json_web_keys;
+mod get_user;
+mod lookup_user;
+mod refresh_session;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sandbox::{Caller, Service};
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
+use serde_json::Value as Json;
+use tonic::Status;
+use usher_api::identity::{GetUserRequest, User};
+use uuid::Uuid;
+
+use crate::support::rows::database;
+
+/// The account of `name`, as `caller` sees it.
+async fn get(caller: &Caller, name: &str) -> Result<User, Status> {
+    let request = GetUserRequest { name: name.to_owned() };
+    Ok(caller.identity().get_user(request).await?.into_inner().user.expect("it comes"))
+}
+
+/// A person who does not exist.
+fn nobodys_name() -> String {
+    format!("users/{}", Uuid::new_v4())
+}
+
+/// The id in a name.
+fn id(name: &str) -> Uuid {
+    name.rsplit('/').next().and_then(|id| id.parse().ok()).expect("the name ends in an id")
+}
+
+/// The claims of an access token, believed without looking.
+fn claims(access_token: &str) -> Json {
+    let payload = access_token.split('.').nth(1).expect("a token has three parts");
+    let bytes = URL_SAFE_NO_PAD.decode(payload).expect("claims are in base64url");
+    serde_json::from_slice(&bytes).expect("claims are JSON")
+}
+
+/// The one row that `sql` finds in the tables of the service.
+async fn row<const N: usize>(sql: &str, values: [Value; N]) -> QueryResult {
+    let database = database(Service::Identity).await;
+    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+    database.query_one_raw(statement).await.expect("the statement runs").expect("there is a row")
+}
+
+/// Changes one row in the tables of the service, as time or an older program would.
+async fn change_row<const N: usize>(sql: &str, values: [Value; N]) {
+    let database = database(Service::Identity).await;
+    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+    let changed = database.execute_raw(statement).await.expect("the statement runs");
+    assert_eq!(changed.rows_affected(), 1, "one row changes");
+}

@@ -10,6 +10,7 @@
 //! Whoever finds a claim, be it a second accept, a revocation or the sweeper, takes steps 2 and 3 again instead of waiting.
 //! So a crash at any point ends either accepted with its memberships or pending without any.
 
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 use usher_api::community::apply_grants_response::Decision;
@@ -24,6 +25,9 @@ use crate::entity::grant;
 use crate::entity::invitation::{Column, Entity, Model, State};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact, tell};
+
+/// How many acceptances that the inviter's lack of authority undid a change of the invitation waits for.
+const MOST_CLAIMS: usize = 3;
 
 /// Claims `invitation` for `invitee`. `None` if it is not free and pending at this moment.
 pub(crate) async fn claim(
@@ -80,6 +84,20 @@ pub(crate) async fn settle_first(service: &Invitation, row: Model) -> Result<Mod
         }
         settled => settled,
     }
+}
+
+/// Begins a change of an invitation that nobody is accepting, with the row as it is now and stays until the change ends.
+pub(crate) async fn begin_change(service: &Invitation, row: Model) -> Result<(Change, Model), Error> {
+    let mut row = row;
+    for _ in 0..MOST_CLAIMS {
+        let settled = settle_first(service, row).await?;
+        let change = service.database.change().await?;
+        row = Entity::find_by_id(settled.id).lock_exclusive().one(&*change).await?.ok_or(Error::NotFound)?;
+        if row.claim_id.is_none() {
+            return Ok((change, row));
+        }
+    }
+    Err(Failure::ConcurrentChange.into())
 }
 
 /// Makes the claimed invitation accepted. Whoever comes second finds it so.

@@ -41,7 +41,7 @@ async fn tells_strangers_nothing() {
     let (admin, stranger) = (admin().await, Person::new("stranger").await);
     let community = managed(&admin).await;
     let invitation = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await;
-    let missing = format!("{community}/invitations/{}", Uuid::now_v7());
+    let missing = format!("{community}/invitations/{}", Uuid::new_v4());
     for name in [&invitation.name, &missing] {
         refused(get(&stranger, name).await, Code::PermissionDenied, "PERMISSION_DENIED");
     }

@@ -32,7 +32,7 @@ async fn each_address_gets_its_own_invitation_and_mail() {
         import(&admin, ImportInvitationsRequest { notify: None, ..request(&community, &emails.join(", ")) })
             .await;
     for (index, (result, email)) in results.iter().zip(&emails).enumerate() {
-        assert_eq!((result.index as usize, &result.email), (index, email));
+        assert_eq!((usize::try_from(result.index).unwrap(), &result.email), (index, email));
         assert!(
             matches!(&result.result, Some(Imported::Invitation(invitation)) if invitation.email == *email)
         );

@@ -43,7 +43,7 @@ async fn needs_an_invitation() {
     let admin = admin().await;
     let notifier = admin.caller.service("notifier");
     let community = managed(&admin).await;
-    let missing = MintInvitationLinkRequest { name: format!("{community}/invitations/{}", Uuid::now_v7()) };
+    let missing = MintInvitationLinkRequest { name: format!("{community}/invitations/{}", Uuid::new_v4()) };
     refused(
         notifier.invitation().mint_invitation_link(missing).await,
         Code::NotFound,

@@ -8,7 +8,7 @@ use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
 use super::create_invitation::check_grants;
-use crate::acceptance::settle_first;
+use crate::acceptance::begin_change;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
 use crate::error::Error;
@@ -36,9 +36,7 @@ pub(crate) async fn resend_invitation(
     // The invitation will rest on the caller's authority, so it must be enough for what is offered.
     let offered = grants.iter().map(grant::Model::to_proto).collect();
     check_grants(service, caller, name.root, access::RESEND, offered).await?;
-    let row = settle_first(service, row).await?;
-
-    let change = service.database.change().await?;
+    let (change, row) = begin_change(service, row).await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
@@ -65,11 +63,11 @@ fn require_resendable(row: &Model, etag: &str) -> Result<(), Error> {
     if etag.is_empty() || etag == row.etag() { Ok(()) } else { Err(Error::EtagMismatch) }
 }
 
-/// Makes the invitation pending again if it is still as it was seen.
+/// Makes the invitation pending again. `row` must be locked in `change`.
 async fn renew(
     service: &Invitation,
     change: &Change,
-    seen: &Model,
+    row: &Model,
     inviter: UserName,
     ttl: Duration,
 ) -> Result<Model, Error> {
@@ -82,10 +80,7 @@ async fn renew(
         .col_expr(Column::ExpireTime, Expr::value(now.after(ttl)))
         .col_expr(Column::UpdateTime, Expr::value(now))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(seen.id))
-        .filter(Column::UpdateTime.eq(seen.update_time))
-        .filter(Column::State.eq(seen.state))
-        .filter(Column::ClaimId.is_null())
+        .filter(Column::Id.eq(row.id))
         .exec_with_returning(&**change)
         .await?;
     Ok(renewed.into_iter().next().ok_or(Failure::ConcurrentChange)?)

@@ -2,9 +2,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 use usher_api::invitation as pb;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Failure, Once, Violations};
+use usher_runtime::{Caller, Change, Once, Violations};
 
-use crate::acceptance::settle_first;
+use crate::acceptance::begin_change;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, Entity, Model, State};
 use crate::error::Error;
@@ -25,8 +25,7 @@ pub(crate) async fn revoke_invitation(
 
     let once = Once::new(&service.sealing, &service.clock, caller, "RevokeInvitation", request_id, &request);
     // If somebody is just accepting, that acceptance came first.
-    let row = settle_first(service, row).await?;
-    let change = service.database.change().await?;
+    let (change, row) = begin_change(service, row).await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
@@ -43,20 +42,19 @@ pub(crate) async fn revoke_invitation(
     Ok(answer)
 }
 
-/// Revokes the invitation if it is still as it was seen: of several changes at the same moment one wins.
-async fn revoke(service: &Invitation, change: &Change, seen: &Model) -> Result<Model, Error> {
+/// Revokes the invitation unless its time is over by the database's clock. `row` must be locked in `change`.
+async fn revoke(service: &Invitation, change: &Change, row: &Model) -> Result<Model, Error> {
     let now = service.clock.now();
     let revoked = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Revoked))
         .col_expr(Column::RevokeTime, Expr::value(now))
         .col_expr(Column::UpdateTime, Expr::value(now))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(seen.id))
-        .filter(Column::UpdateTime.eq(seen.update_time))
+        .filter(Column::Id.eq(row.id))
         .filter(lifecycle::free_and_pending(&**change))
         .exec_with_returning(&**change)
         .await?;
-    let row = revoked.into_iter().next().ok_or(Failure::ConcurrentChange)?;
+    let row = revoked.into_iter().next().ok_or_else(|| Error::Expired(row.name()))?;
     lifecycle::end_grants(change, std::iter::once(row.id)).await?;
     lifecycle::tell(service, change, &row, Fact::Revoked).await?;
     Ok(row)
