@@ -31,7 +31,11 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { log_format: LogFormat::Pretty, log_filter: "info".to_owned(), otlp_endpoint: None }
+        Self {
+            log_format: LogFormat::Pretty,
+            log_filter: "info,sqlx::postgres::notice=warn,async_nats=warn".to_owned(),
+            otlp_endpoint: None,
+        }
     }
 }
 

@@ -1,5 +1,4 @@
-use prost_types::Duration;
-use sandbox::{Caller, until};
+use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::community::{Grant, GrantOutcome, Inheritance};
 use usher_api::invitation::{
@@ -10,7 +9,7 @@ use usher_api::invitation::{
 use crate::support::address;
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{accept, allowed, grant, invite, join, managed, mssp, offer, token};
+use crate::support::tree::{accept, allowed, expired, grant, invite, join, managed, mssp, token};
 
 fn registration() -> Registration {
     Registration {
@@ -109,18 +108,8 @@ async fn a_stranger_with_the_link_is_refused_and_the_invitation_stays() {
 async fn an_expired_invitation_lets_nobody_in() {
     let (admin, guest) = (admin().await, Person::new("guest").await);
     let community = managed(&admin).await;
-    let mut short = offer(&community, &guest.email, vec![grant(&community, &["guest"])]);
-    short.ttl = Some(Duration { seconds: 1, nanos: 0 });
-    let answer = admin.caller.invitation().create_invitation(short).await.unwrap().into_inner();
-    let name = answer.invitation.unwrap().name;
-    let token = token(&admin, &name).await;
-    until("the invitation expires", || async {
-        let request = GetInvitationRequest { name: name.clone() };
-        let seen =
-            admin.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
-        (seen.state() == InvitationState::Expired).then_some(())
-    })
-    .await;
+    let grants = vec![grant(&community, &["guest"])];
+    let (_, token) = expired(&admin, &community, &guest.email, grants).await;
     refused(accept(&guest, &token).await, Code::FailedPrecondition, "INVITATION_EXPIRED");
     assert!(!allowed(&guest, &community, "communities.get").await);
 }

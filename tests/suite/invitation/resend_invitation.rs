@@ -2,14 +2,13 @@ use prost_types::Duration;
 use sandbox::until;
 use tonic::Code;
 use usher_api::invitation::{
-    GetInvitationRequest, InvitationState, ResendInvitationRequest, ResendInvitationResponse,
-    RevokeInvitationRequest,
+    InvitationState, ResendInvitationRequest, ResendInvitationResponse, RevokeInvitationRequest,
 };
 
 use crate::support::mail::arrived;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{accept, grant, invite, managed, member, offer, token};
+use crate::support::tree::{accept, expired, grant, invite, managed, member, offer, token};
 use crate::support::{address, request_id};
 
 fn request(name: &str) -> ResendInvitationRequest {
@@ -62,18 +61,8 @@ async fn rotating_kills_earlier_links() {
 async fn an_expired_invitation_is_pending_again() {
     let (admin, guest) = (admin().await, Person::new("guest").await);
     let community = managed(&admin).await;
-    let mut short = offer(&community, &guest.email, vec![grant(&community, &["guest"])]);
-    short.ttl = Some(Duration { seconds: 1, nanos: 0 });
-    let answer = admin.caller.invitation().create_invitation(short).await.unwrap().into_inner();
-    let name = answer.invitation.unwrap().name;
-    let token = token(&admin, &name).await;
-    until("the invitation expires", || async {
-        let request = GetInvitationRequest { name: name.clone() };
-        let seen =
-            admin.caller.invitation().get_invitation(request).await.unwrap().into_inner().invitation.unwrap();
-        (seen.state() == InvitationState::Expired).then_some(())
-    })
-    .await;
+    let grants = vec![grant(&community, &["guest"])];
+    let (name, token) = expired(&admin, &community, &guest.email, grants).await;
     refused(accept(&guest, &token).await, Code::FailedPrecondition, "INVITATION_EXPIRED");
     let again = resend(&admin, request(&name)).await.unwrap().invitation.unwrap();
     assert_eq!(again.state(), InvitationState::Pending);

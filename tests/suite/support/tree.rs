@@ -1,11 +1,14 @@
 //! Communities, and ways into them.
 
+use prost_types::Duration;
+use sandbox::until;
 use tonic::Status;
 use usher_api::community::{
     CheckAccessRequest, Community, CommunityKind, CreateCommunityRequest, CreateRoleRequest, Grant, Role,
 };
 use usher_api::invitation::{
-    AcceptInvitationRequest, CreateInvitationRequest, Invitation, MintInvitationLinkRequest,
+    AcceptInvitationRequest, CreateInvitationRequest, GetInvitationRequest, Invitation, InvitationState,
+    MintInvitationLinkRequest, ResendInvitationRequest,
 };
 use uuid::Uuid;
 
@@ -91,6 +94,23 @@ pub fn offer(root: &str, email: &str, grants: Vec<Grant>) -> CreateInvitationReq
 pub async fn invite(inviter: &Person, root: &str, email: &str, grants: Vec<Grant>) -> Invitation {
     let answer = inviter.caller.invitation().create_invitation(offer(root, email, grants)).await;
     answer.expect("the invitation is made").into_inner().invitation.expect("it comes")
+}
+
+/// Invites `email` and waits until the invitation has expired. Returns its name and a token for it.
+pub async fn expired(inviter: &Person, root: &str, email: &str, grants: Vec<Grant>) -> (String, String) {
+    let name = invite(inviter, root, email, grants).await.name;
+    // First the token, then the short life: there is no hurry in between.
+    let token = token(inviter, &name).await;
+    let ttl = Some(Duration { seconds: 1, nanos: 0 });
+    let short = ResendInvitationRequest { name: name.clone(), ttl, ..ResendInvitationRequest::default() };
+    inviter.caller.invitation().resend_invitation(short).await.expect("it is sent again");
+    until("the invitation expires", || async {
+        let request = GetInvitationRequest { name: name.clone() };
+        let seen = inviter.caller.invitation().get_invitation(request).await.ok()?.into_inner().invitation?;
+        (seen.state() == InvitationState::Expired).then_some(())
+    })
+    .await;
+    (name, token)
 }
 
 /// A token for the invitation, as the notifier gets it for a mail.
