@@ -3,4 +3,5 @@
 mod access_matrix;
 mod health;
 mod raw;
+mod reflection;
 mod tokens;

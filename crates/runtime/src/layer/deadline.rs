@@ -41,7 +41,22 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::any;
+    use tonic::Status;
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn refuses_an_answer_that_comes_too_late() {
+        let never = axum::Router::new().route("/", any(std::future::pending::<()>));
+        let limits = LimitsConfig { default_deadline: Duration::from_millis(1), ..LimitsConfig::default() };
+        let layered = never.layer(from_fn_with_state(limits, deadline));
+        let response = layered.oneshot(Request::new(axum::body::Body::empty())).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
+    }
 
     fn read(value: &str) -> Option<Duration> {
         timeout(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), value.parse().unwrap())]))

@@ -21,3 +21,31 @@ pub(super) async fn limit(State(permits): State<Arc<Semaphore>>, request: Reques
         Err(_) => refuse(Failure::Overloaded),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::any;
+    use tonic::{Code, Status};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    const RPC: &str = "/usher.identity.v1.IdentityService/Authenticate";
+    const HEALTH: &str = "/grpc.health.v1.Health/Check";
+
+    async fn refused(permits: usize, path: &str) -> Option<Code> {
+        let served = axum::Router::new().route(path, any(|| async {}));
+        let layered = served.layer(from_fn_with_state(Arc::new(Semaphore::new(permits)), limit));
+        let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let response = layered.oneshot(request).await.unwrap();
+        Status::from_header_map(response.headers()).map(|status| status.code())
+    }
+
+    #[tokio::test]
+    async fn refuses_what_it_cannot_serve_but_stays_healthy() {
+        assert_eq!(refused(1, RPC).await, None);
+        assert_eq!(refused(0, RPC).await, Some(Code::ResourceExhausted));
+        assert_eq!(refused(0, HEALTH).await, None);
+    }
+}
