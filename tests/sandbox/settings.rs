@@ -78,7 +78,9 @@ fn apart(suite: &Description, keys: &Path, service: Service) -> String {
 
 fn section(suite: &Description, service: Service, smtp_port: u16, max_connections: u32) -> String {
     let own = match service {
-        Service::Identity | Service::Community => String::new(),
+        Service::Identity => String::new(),
+        // Short, so that a test can see an absent member be suspended.
+        Service::Community => "sweep_interval = \"1s\"\n".to_owned(),
         // Short, so that a test can see an invitation expire and an interrupted acceptance be completed.
         Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\nacceptance_lease = \"6s\"\n".to_owned(),
         Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\n".to_owned(),

@@ -90,6 +90,16 @@ impl fmt::Display for MemberName {
     }
 }
 
+impl FromStr for MemberName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        parse_child(text, "/members/")
+            .and_then(|(community, id)| Some(Self { community, user: canonical_uuid(id)? }))
+            .ok_or(InvalidName { pattern: "communities/{community}/members/{user}" })
+    }
+}
+
 /// `communities/{community}/roles/{role}`. The id is that of a built-in role, or a UUID; which ids exist is for the
 /// community service to say.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -140,6 +150,8 @@ mod tests {
         assert_eq!(invitation.parse::<InvitationName>().unwrap().to_string(), invitation);
         let role = format!("communities/{ID}/roles/manage_member");
         assert_eq!(role.parse::<RoleName>().unwrap().to_string(), role);
+        let member = format!("communities/{ID}/members/{ID}");
+        assert_eq!(member.parse::<MemberName>().unwrap().to_string(), member);
         let user = format!("users/{ID}");
         assert_eq!(user.parse::<UserName>().unwrap().to_string(), user);
     }

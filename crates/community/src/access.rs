@@ -1,15 +1,17 @@
 //! Who may do what: pure functions over what was read from the database. Everything that gives or refuses
-//! authority in Usher goes through this file.
+//! authority in Usher goes through this file, checks and explanations alike.
 
 use std::collections::BTreeSet;
 
-use usher_api::name::CommunityName;
+use usher_api::name::{CommunityName, UserName};
+use usher_runtime::Timestamp;
 
 use crate::catalogue::{Catalogue, Permission, ROLES_ASSIGN};
+use crate::entity::community::{Kind, State};
 use crate::role::RoleId;
 
 /// How far an act reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reach {
     /// The community alone.
     Here,
@@ -18,7 +20,18 @@ pub(crate) enum Reach {
     Subtree,
 }
 
-/// A role that counts for a person in a community, and why.
+impl Reach {
+    /// How far a role reaches that was given in a community of this kind, if nobody says otherwise. Nothing is
+    /// inside a managed community.
+    pub(crate) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Mssp => Self::Subtree,
+            Kind::Managed => Self::Here,
+        }
+    }
+}
+
+/// A role that was given to a person, in the community in question or in the one above.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldRole {
     pub(crate) role: RoleId,
@@ -26,21 +39,87 @@ pub(crate) struct HeldRole {
     pub(crate) given_in: CommunityName,
     /// Whether it counts in the communities inside `given_in`.
     pub(crate) inherits: bool,
+    /// Whether the membership that it belongs to is suspended.
+    pub(crate) suspended: bool,
     /// The invitation that brought it. Empty if none did.
     pub(crate) invitation: String,
+    pub(crate) granted_by: UserName,
+    pub(crate) grant_time: Timestamp,
 }
 
-/// What one person may do in one community: the union of the roles that were given to him there and of those
-/// that were given above and inherit. Roles of memberships that are not active are not among them.
+/// What keeps a role from counting, or from giving a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Obstacle {
+    /// The role does not hold the permission.
+    PermissionNotHeld,
+    /// It was given above, for the community above alone.
+    NotInherited,
+    /// The membership is suspended.
+    MemberSuspended,
+    /// The community, or the one above, is suspended.
+    CommunitySuspended,
+    /// The community, or the one above, is deleted.
+    CommunityDeleted,
+}
+
+/// The community in which somebody is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) community: CommunityName,
+    pub(crate) kind: Kind,
+    /// The community at the top of its tree.
+    pub(crate) root: CommunityName,
+    /// The more stopped of its own state and that of the root.
+    pub(crate) state: State,
+}
+
+/// Where one person stands in one community: every role that was given to him there and above. What he may do
+/// is the union of those that count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Effective {
+pub(crate) struct Standing {
+    /// `None` if there is no such community. Then nobody has roles there.
+    pub(crate) place: Option<Place>,
     pub(crate) roles: Vec<HeldRole>,
 }
 
-impl Effective {
+impl Standing {
+    /// Everything that keeps `held`, one of the roles, from counting here.
+    pub(crate) fn obstacles(&self, held: &HeldRole) -> Vec<Obstacle> {
+        let Some(place) = self.place else { return vec![Obstacle::NotInherited] };
+        let mut obstacles = Vec::new();
+        if held.given_in != place.community && !held.inherits {
+            obstacles.push(Obstacle::NotInherited);
+        }
+        if held.suspended {
+            obstacles.push(Obstacle::MemberSuspended);
+        }
+        match place.state {
+            State::Active => {}
+            State::Suspended => obstacles.push(Obstacle::CommunitySuspended),
+            State::Deleted => obstacles.push(Obstacle::CommunityDeleted),
+        }
+        obstacles
+    }
+
+    /// The roles that count here.
+    pub(crate) fn counting(&self) -> impl Iterator<Item = &HeldRole> {
+        self.roles.iter().filter(|held| self.obstacles(held).is_empty())
+    }
+
     /// Whether he may do what `permission` allows, as far as `reach`.
     pub(crate) fn allows(&self, permission: &Permission, reach: Reach) -> bool {
         self.reaching(reach).any(|held| permission.held_by(held.role))
+    }
+
+    /// For each role, everything that keeps it from giving `permission` here. He may do it if one of them meets no obstacle.
+    pub(crate) fn explain(
+        &self,
+        permission: &Permission,
+    ) -> impl Iterator<Item = (&HeldRole, Vec<Obstacle>)> {
+        self.roles.iter().map(|held| {
+            let not_held = (!permission.held_by(held.role)).then_some(Obstacle::PermissionNotHeld);
+            (held, not_held.into_iter().chain(self.obstacles(held)).collect())
+        })
     }
 
     /// All that he may do as far as `reach`.
@@ -49,8 +128,15 @@ impl Effective {
         allowed.map(|permission| permission.name.as_str()).collect()
     }
 
+    /// Where he would stand if the community and the one above were active: for acts on a community that is not,
+    /// such as to see it or to bring it back.
+    pub(crate) fn as_if_active(&self) -> Self {
+        let place = self.place.map(|place| Place { state: State::Active, ..place });
+        Self { place, roles: self.roles.clone() }
+    }
+
     fn reaching(&self, reach: Reach) -> impl Iterator<Item = &HeldRole> {
-        self.roles.iter().filter(move |held| match reach {
+        self.counting().filter(move |held| match reach {
             Reach::Here => true,
             Reach::Subtree => held.inherits,
         })
@@ -76,6 +162,9 @@ pub(crate) fn beyond_giver(
 pub(crate) fn beyond_maker(held: &BTreeSet<&str>, asked: &BTreeSet<&str>) -> Vec<String> {
     asked.difference(held).map(|permission| (*permission).to_owned()).collect()
 }
+
+#[cfg(test)]
+mod laws;
 
 #[cfg(test)]
 mod tests {
@@ -110,21 +199,25 @@ mod tests {
         }))
     }
 
-    fn holder(roles: &[(RoleId, bool)]) -> Effective {
+    fn holder(roles: &[(RoleId, bool)]) -> Standing {
         let held = |(role, inherits): &(RoleId, bool)| HeldRole {
             role: *role,
             given_in: HERE,
             inherits: *inherits,
+            suspended: false,
             invitation: String::new(),
+            granted_by: UserName(Uuid::nil()),
+            grant_time: Timestamp(0),
         };
-        Effective { roles: roles.iter().map(held).collect() }
+        let place = Place { community: HERE, kind: Kind::Mssp, root: HERE, state: State::Active };
+        Standing { place: Some(place), roles: roles.iter().map(held).collect() }
     }
 
     fn built_in(role: BuiltInRole) -> RoleId {
         RoleId::BuiltIn(role)
     }
 
-    fn beyond(giver: &Effective, role: RoleId, reach: Reach) -> Vec<String> {
+    fn beyond(giver: &Standing, role: RoleId, reach: Reach) -> Vec<String> {
         let catalogue = catalogue();
         beyond_giver(&giver.permissions(&catalogue, reach), &catalogue.permissions_of(role), &catalogue)
     }

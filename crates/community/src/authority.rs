@@ -1,100 +1,218 @@
 //! Reading from the database what `access.rs` judges by.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait as _, Query, SelectStatement};
-use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, JoinType};
+use sea_orm::sea_query::{
+    Alias, Condition, Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement, Value,
+};
+use sea_orm::{ConnectionTrait, DbErr, JoinType, QueryResult};
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::{Caller, Failure};
 use uuid::Uuid;
 
 use crate::Community;
-use crate::access::{Effective, HeldRole, Reach};
-use crate::catalogue;
-use crate::entity::{community, member, member_role};
+use crate::access::{HeldRole, Place, Reach, Standing};
+use crate::catalogue::{ByName, Permission};
+use crate::consistency::ConsistencyToken;
+use crate::entity::{community, member, member_role, permission, role_permission};
+use crate::error::Error;
 
 /// A person in a community.
-pub(crate) type Place = (UserName, CommunityName);
+pub(crate) type Asked = (UserName, CommunityName);
 
-/// What people hold in the places that were asked about.
+/// The name of the table of what is asked.
+const ASKED: &str = "asked";
+/// The name under which the community at the top is joined.
+const ROOT: &str = "root";
+
+/// Where people stand in the communities that were asked about, and the permissions that were asked about.
 #[derive(Debug, Default)]
 pub(crate) struct Holdings {
-    by_place: HashMap<Place, Effective>,
-    nothing: Effective,
+    by_asked: HashMap<Asked, Standing>,
+    nothing: Standing,
+    permissions: ByName,
 }
 
 impl Holdings {
-    /// Reads what counts in `places`, in one query however many there are. In a place that does not exist,
-    /// nobody holds anything.
+    /// Reads where each person stands, in one statement however many there are.
     pub(crate) async fn load(
         connection: &impl ConnectionTrait,
-        places: impl IntoIterator<Item = Place>,
+        asked: impl IntoIterator<Item = Asked>,
     ) -> Result<Self, DbErr> {
-        let places: BTreeSet<Place> = places.into_iter().collect();
+        let asked = asked.into_iter().map(|(user, community)| (user, community, String::new())).collect();
+        Ok(Self::load_with(connection, &asked, None).await?.0)
+    }
+
+    /// As [`Self::load`], with a permission for each that is asked about: whether there is one of this name and which of the
+    /// roles hold it. In the same statement: every other service waits for it. With `token`, tells also which change of its
+    /// scope the database was at.
+    pub(crate) async fn load_with(
+        connection: &impl ConnectionTrait,
+        asked: &BTreeSet<(UserName, CommunityName, String)>,
+        token: Option<&ConsistencyToken>,
+    ) -> Result<(Self, Option<i64>), DbErr> {
         let mut holdings = Self::default();
-        if places.is_empty() {
-            return Ok(holdings);
+        if asked.is_empty() {
+            return Ok((holdings, None));
         }
-        for row in connection.query_all(&roles_that_count(&places)).await? {
-            let place = (UserName(row.try_get("", "user_id")?), CommunityName(row.try_get("", "place_id")?));
-            let held = HeldRole {
-                role: row.try_get("", "role_id")?,
-                given_in: CommunityName(row.try_get("", "community_id")?),
-                inherits: row.try_get("", "inherits")?,
-                invitation: row.try_get("", "invitation")?,
-            };
-            holdings.by_place.entry(place).or_default().roles.push(held);
+        let (mut reached, mut seen) = (None, HashSet::new());
+        for row in connection.query_all(&roles_given(asked, token)).await? {
+            if token.is_some() {
+                reached = row.try_get("", "revision")?;
+            }
+            holdings.note_permission(&row)?;
+            holdings.note_role(&row, &mut seen)?;
         }
-        for effective in holdings.by_place.values_mut() {
-            effective.roles.sort_by_key(|held| (held.role, held.inherits));
+        for standing in holdings.by_asked.values_mut() {
+            standing.roles.sort_by_key(|held| (held.role, held.inherits, held.given_in));
         }
-        Ok(holdings)
+        Ok((holdings, reached))
     }
 
-    /// What `user` holds in `community`, which must have been asked about.
-    pub(crate) fn of(&self, user: UserName, community: CommunityName) -> &Effective {
-        self.by_place.get(&(user, community)).unwrap_or(&self.nothing)
+    fn note_permission(&mut self, row: &QueryResult) -> Result<(), DbErr> {
+        let Some(category) = row.try_get("", "category")? else { return Ok(()) };
+        let name: String = row.try_get("", "permission")?;
+        let permission = self.permissions.entry(name.clone());
+        let permission =
+            permission.or_insert_with(|| Permission { name, category, custom_roles: HashSet::new() });
+        let holds: Option<Uuid> = row.try_get("", "holding_role")?;
+        permission.custom_roles.extend(holds);
+        Ok(())
     }
 
-    /// The custom roles among all that is held.
+    /// `seen` keeps a role from being noted once for each permission that was asked about.
+    fn note_role(
+        &mut self,
+        row: &QueryResult,
+        seen: &mut HashSet<(Asked, CommunityName, String, bool)>,
+    ) -> Result<(), DbErr> {
+        let asked =
+            (UserName(row.try_get("", "asked_user")?), CommunityName(row.try_get("", "asked_community")?));
+        let Some(kind) = row.try_get("", "kind")? else { return Ok(()) };
+        let (own, above): (community::State, community::State) =
+            (row.try_get("", "state")?, row.try_get("", "root_state")?);
+        let standing = self.by_asked.entry(asked).or_default();
+        let root = CommunityName(row.try_get("", "root_id")?);
+        standing.place = Some(Place { community: asked.1, kind, root, state: std::cmp::max(own, above) });
+
+        let Some(role) = row.try_get::<Option<String>>("", "role_id")? else { return Ok(()) };
+        let given_in = CommunityName(row.try_get("", "community_id")?);
+        let inherits = row.try_get("", "inherits")?;
+        if !seen.insert((asked, given_in, role, inherits)) {
+            return Ok(());
+        }
+        standing.roles.push(HeldRole {
+            role: row.try_get("", "role_id")?,
+            given_in,
+            inherits,
+            suspended: row.try_get::<member::State>("", "member_state")? != member::State::Active,
+            invitation: row.try_get("", "invitation")?,
+            granted_by: UserName(row.try_get("", "granted_by")?),
+            grant_time: row.try_get("", "create_time")?,
+        });
+        Ok(())
+    }
+
+    /// Where `user` stands in `community`, which must have been asked about.
+    pub(crate) fn of(&self, user: UserName, community: CommunityName) -> &Standing {
+        self.by_asked.get(&(user, community)).unwrap_or(&self.nothing)
+    }
+
+    /// The permission `name`, which must have been asked about.
+    pub(crate) fn permission(&self, name: &str) -> Option<&Permission> {
+        self.permissions.get(name)
+    }
+
+    /// The custom roles among all that was given.
     pub(crate) fn custom_roles(&self) -> BTreeSet<Uuid> {
-        let held = self.by_place.values().flat_map(|effective| &effective.roles);
+        let held = self.by_asked.values().flat_map(|standing| &standing.roles);
         held.filter_map(|held| held.role.custom()).collect()
     }
 }
 
-/// One row for each role that counts in each of `places`, of which there must be one. The places are a table
-/// of their own in the statement: people and communities listed apart would multiply.
-fn roles_that_count(places: &BTreeSet<Place>) -> SelectStatement {
-    // Both databases call the columns of a list of values so.
-    let asked_user = (Alias::new("asked"), Alias::new("column1"));
-    let asked_community = (Alias::new("asked"), Alias::new("column2"));
-    let given = |column| (member_role::Entity, column);
+/// One row for each role that was given in each place that is asked about or above it, and at least one for each place. What
+/// is asked is a table of its own in the statement: people, communities and permissions listed apart would multiply.
+fn roles_given(
+    asked: &BTreeSet<(UserName, CommunityName, String)>,
+    token: Option<&ConsistencyToken>,
+) -> SelectStatement {
+    let values = asked.iter().map(|(user, community, permission)| {
+        (Value::from(user.0), Value::from(community.0), Value::from(permission.as_str()))
+    });
+    let mut select = Query::select();
+    select.from_values(values, Alias::new(ASKED));
+    join_what_is_asked_about(&mut select);
+    select_what_is_judged(&mut select);
+    if let Some(token) = token {
+        let reached = SubQueryStatement::SelectStatement(token.reached_query());
+        select.expr_as(Expr::SubQuery(None, Box::new(reached)), Alias::new("revision"));
+    }
+    select
+}
+
+/// A column of the table of what is asked. Both databases call the columns of a list of values so.
+fn asked_user() -> (Alias, Alias) {
+    (Alias::new(ASKED), Alias::new("column1"))
+}
+
+/// See [`asked_user`].
+fn asked_community() -> (Alias, Alias) {
+    (Alias::new(ASKED), Alias::new("column2"))
+}
+
+/// See [`asked_user`].
+fn asked_permission() -> (Alias, Alias) {
+    (Alias::new(ASKED), Alias::new("column3"))
+}
+
+fn join_what_is_asked_about(select: &mut SelectStatement) {
     let place = |column| (community::Entity, column);
+    let given = |column| (member_role::Entity, column);
+    let is_asked = Expr::col((permission::Entity, permission::Column::Name)).equals(asked_permission());
+    let is_place = Expr::col(place(community::Column::Id)).equals(asked_community());
+    let is_root =
+        Expr::col((Alias::new(ROOT), community::Column::Id)).equals(place(community::Column::RootId));
     let here_or_above = Expr::col(given(member_role::Column::CommunityId))
-        .is_in([Expr::col(place(community::Column::Id)), Expr::col(place(community::Column::ParentId))]);
-    let given_here = Expr::col(given(member_role::Column::CommunityId)).equals(place(community::Column::Id));
-    let counts_here = given_here.or(Expr::col(given(member_role::Column::Inherits)).eq(true));
-    let roles = Condition::all()
-        .add(Expr::col(given(member_role::Column::UserId)).equals(asked_user))
-        .add(here_or_above)
-        .add(counts_here);
-    let asked = Expr::col(place(community::Column::Id)).equals(asked_community);
-    Query::select()
+        .is_in([Expr::col(place(community::Column::Id)), Expr::col(place(community::Column::RootId))]);
+    let his = Expr::col(given(member_role::Column::UserId)).equals(asked_user());
+    let of_role = Expr::col((role_permission::Entity, role_permission::Column::RoleId))
+        .equals(given(member_role::Column::CustomRoleId));
+    let holds = Expr::col((role_permission::Entity, role_permission::Column::Permission))
+        .equals((permission::Entity, permission::Column::Name));
+    select
+        .join(JoinType::LeftJoin, permission::Entity, is_asked)
+        .join(JoinType::LeftJoin, community::Entity, is_place)
+        .join_as(JoinType::LeftJoin, community::Entity, Alias::new(ROOT), is_root)
+        .join(JoinType::LeftJoin, member_role::Entity, Condition::all().add(his).add(here_or_above))
+        .join(JoinType::LeftJoin, member::Entity, membership_of_role())
+        .join(JoinType::LeftJoin, role_permission::Entity, Condition::all().add(of_role).add(holds));
+}
+
+fn select_what_is_judged(select: &mut SelectStatement) {
+    let place = |column| (community::Entity, column);
+    let given = |column| (member_role::Entity, column);
+    let holding = Expr::col((role_permission::Entity, role_permission::Column::RoleId));
+    select
+        .expr_as(Expr::col(asked_user()), Alias::new("asked_user"))
+        .expr_as(Expr::col(asked_community()), Alias::new("asked_community"))
+        .expr_as(Expr::col((permission::Entity, permission::Column::Name)), Alias::new("permission"))
+        .column((permission::Entity, permission::Column::Category))
+        .expr_as(holding, Alias::new("holding_role"))
         .columns([
-            given(member_role::Column::UserId),
+            place(community::Column::Kind),
+            place(community::Column::State),
+            place(community::Column::RootId),
+        ])
+        .expr_as(Expr::col((Alias::new(ROOT), community::Column::State)), Alias::new("root_state"))
+        .columns([
             given(member_role::Column::CommunityId),
             given(member_role::Column::RoleId),
             given(member_role::Column::Inherits),
             given(member_role::Column::Invitation),
+            given(member_role::Column::GrantedBy),
+            given(member_role::Column::CreateTime),
         ])
-        .expr_as(Expr::col(place(community::Column::Id)), Alias::new("place_id"))
-        .from_values(places.iter().map(|(user, community)| (user.0, community.0)), Alias::new("asked"))
-        .join(JoinType::InnerJoin, community::Entity, asked)
-        .join(JoinType::InnerJoin, member_role::Entity, roles)
-        .join(JoinType::InnerJoin, member::Entity, membership_of_role())
-        .and_where(member::Column::State.eq(member::State::Active))
-        .to_owned()
+        .expr_as(Expr::col((member::Entity, member::Column::State)), Alias::new("member_state"));
 }
 
 /// Joins the membership that a given role belongs to.
@@ -105,8 +223,8 @@ pub(crate) fn membership_of_role() -> Condition {
         .add(of_role(member::Column::UserId, member_role::Column::UserId))
 }
 
-/// Refuses unless the calling person holds `permission` in `community`. A service that calls for nobody may:
-/// the contract says which RPCs are open to services.
+/// Refuses unless the calling person holds `permission` in `community`, be it active or not. A service that calls for nobody
+/// may: the contract says which RPCs are open to services.
 ///
 /// # Errors
 /// [`Failure::PermissionDenied`], whether or not there is such a community.
@@ -115,19 +233,54 @@ pub(crate) async fn require(
     caller: &Caller,
     permission: &'static str,
     community: CommunityName,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     if caller.person.is_none() && caller.service.is_some() {
         return Ok(());
     }
-    let user = caller.person()?.user;
-    let holdings = Holdings::load(&*service.database, [(user, community)]).await?;
-    let known = catalogue::named(&*service.database, [permission], holdings.custom_roles()).await?;
-    let held = holdings.of(user, community);
-    if known.get(permission).is_some_and(|permission| held.allows(permission, Reach::Here)) {
+    let (standing, known) = standing_of_caller(service, caller, permission, community).await?;
+    if known.is_some_and(|permission| standing.as_if_active().allows(&permission, Reach::Here)) {
         Ok(())
     } else {
-        Err(denied(permission, community))
+        Err(denied(permission, community).into())
     }
+}
+
+/// Refuses unless the calling person holds `permission` in `community` and the community is active: before something there is
+/// changed.
+///
+/// # Errors
+/// [`Failure::PermissionDenied`], whether or not there is such a community. [`Error::CommunityNotActive`], told to those who
+/// would hold the permission if it were.
+pub(crate) async fn require_for_change(
+    service: &Community,
+    caller: &Caller,
+    permission: &'static str,
+    community: CommunityName,
+) -> Result<(), Error> {
+    let (standing, known) = standing_of_caller(service, caller, permission, community).await?;
+    let (Some(known), Some(place)) = (known, standing.place) else {
+        return Err(denied(permission, community).into());
+    };
+    if standing.allows(&known, Reach::Here) {
+        return Ok(());
+    }
+    if standing.as_if_active().allows(&known, Reach::Here) {
+        return Err(Error::CommunityNotActive { community, state: place.state });
+    }
+    Err(denied(permission, community).into())
+}
+
+/// Where the calling person stands in `community`, and `permission` if the catalogue has it.
+pub(crate) async fn standing_of_caller(
+    service: &Community,
+    caller: &Caller,
+    permission: &str,
+    community: CommunityName,
+) -> Result<(Standing, Option<Permission>), Error> {
+    let user = caller.person()?.user;
+    let asked = BTreeSet::from([(user, community, permission.to_owned())]);
+    let (holdings, _) = Holdings::load_with(&*service.database, &asked, None).await?;
+    Ok((holdings.of(user, community).clone(), holdings.permission(permission).cloned()))
 }
 
 /// The person who must hold `members.list` to be told what `user` may do. Nobody needs to if a person asks

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{ExprTrait as _, IntoCondition as _, OnConflict, Query};
+use sea_orm::sea_query::{ExprTrait as _, OnConflict, Query};
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, JoinType};
 use uuid::Uuid;
 
@@ -24,6 +24,22 @@ pub(crate) const COMMUNITIES_GET: &str = "communities.get";
 pub(crate) const COMMUNITIES_CREATE: &str = "communities.create";
 /// To see members and what they may do.
 pub(crate) const MEMBERS_LIST: &str = "members.list";
+/// To change a community, its settings and image.
+pub(crate) const COMMUNITIES_UPDATE: &str = "communities.update";
+/// To delete a community, and to take that back.
+pub(crate) const COMMUNITIES_DELETE: &str = "communities.delete";
+/// To make people members without asking them.
+pub(crate) const MEMBERS_CREATE: &str = "members.create";
+/// To change what members hold.
+pub(crate) const MEMBERS_UPDATE: &str = "members.update";
+/// To remove members.
+pub(crate) const MEMBERS_DELETE: &str = "members.delete";
+/// To suspend and reactivate members.
+pub(crate) const MEMBERS_SUSPEND: &str = "members.suspend";
+/// To change roles.
+pub(crate) const ROLES_UPDATE: &str = "roles.update";
+/// To delete roles.
+pub(crate) const ROLES_DELETE: &str = "roles.delete";
 /// To invite.
 pub(crate) const INVITATIONS_CREATE: &str = "invitations.create";
 /// To see roles.
@@ -37,14 +53,14 @@ pub(crate) const ROLES_ASSIGN: &str = "roles.assign";
 /// calls [`insert_own`] again.
 const OWN: [(&str, Category, &str); 22] = [
     (COMMUNITIES_GET, Category::View, "See the community."),
-    ("communities.update", Category::Admin, "Change the name, description and web site of the community."),
+    (COMMUNITIES_UPDATE, Category::Admin, "Change the name, description and web site of the community."),
     (COMMUNITIES_CREATE, Category::Admin, "Create managed communities inside the community."),
-    ("communities.delete", Category::Admin, "Delete the community."),
+    (COMMUNITIES_DELETE, Category::Admin, "Delete the community."),
     (MEMBERS_LIST, Category::View, "See who belongs to the community and what each may do."),
-    ("members.create", Category::Admin, "Add people without an invitation."),
-    ("members.update", Category::Admin, "Change the roles of members."),
-    ("members.delete", Category::Admin, "Remove members."),
-    ("members.suspend", Category::Admin, "Deactivate and reactivate members."),
+    (MEMBERS_CREATE, Category::Admin, "Add people without an invitation."),
+    (MEMBERS_UPDATE, Category::Admin, "Change the roles of members."),
+    (MEMBERS_DELETE, Category::Admin, "Remove members."),
+    (MEMBERS_SUSPEND, Category::Admin, "Deactivate and reactivate members."),
     ("invitations.list", Category::View, "See invitations into the community."),
     (INVITATIONS_CREATE, Category::Admin, "Invite people."),
     ("invitations.update", Category::Admin, "Change invitations."),
@@ -52,8 +68,8 @@ const OWN: [(&str, Category, &str); 22] = [
     ("invitations.revoke", Category::Admin, "Withdraw invitations."),
     (ROLES_LIST, Category::View, "See the roles of the community."),
     (ROLES_CREATE, Category::Admin, "Create roles out of one's own permissions."),
-    ("roles.update", Category::Admin, "Change roles."),
-    ("roles.delete", Category::Admin, "Delete roles."),
+    (ROLES_UPDATE, Category::Admin, "Change roles."),
+    (ROLES_DELETE, Category::Admin, "Delete roles."),
     (
         ROLES_ASSIGN,
         Category::Admin,
@@ -69,7 +85,7 @@ const OWN: [(&str, Category, &str); 22] = [
 const ALIASES: [(&str, &str); 3] = [
     ("COMMUNITY_ADD_MEMBER", INVITATIONS_CREATE),
     ("COMMUNITY_LIST_MEMBER", MEMBERS_LIST),
-    ("COMMUNITY_REMOVE_MEMBER", "members.delete"),
+    ("COMMUNITY_REMOVE_MEMBER", MEMBERS_DELETE),
 ];
 
 /// The name in the catalogue of what a request names.
@@ -122,16 +138,6 @@ impl Permission {
 /// Permissions by name.
 pub(crate) type ByName = BTreeMap<String, Permission>;
 
-/// The permissions of these names, as far as they exist, with those of `roles` that hold them.
-pub(crate) async fn named(
-    connection: &impl ConnectionTrait,
-    names: impl IntoIterator<Item = &str>,
-    roles: impl IntoIterator<Item = Uuid>,
-) -> Result<ByName, DbErr> {
-    let names = names.into_iter().map(str::to_owned);
-    load(connection, permission::Column::Name.is_in(names).into_condition(), roles).await
-}
-
 /// All permissions there are. What a role holds can only be told from all of them, hence a type of its own.
 #[derive(Debug)]
 pub(crate) struct Catalogue(ByName);
@@ -142,7 +148,7 @@ impl Catalogue {
         connection: &impl ConnectionTrait,
         roles: impl IntoIterator<Item = Uuid>,
     ) -> Result<Self, DbErr> {
-        Ok(Self(load(connection, Condition::all(), roles).await?))
+        Ok(Self(load(connection, roles).await?))
     }
 
     /// A catalogue of these permissions.
@@ -173,7 +179,6 @@ impl Catalogue {
 
 async fn load(
     connection: &impl ConnectionTrait,
-    which: Condition,
     roles: impl IntoIterator<Item = Uuid>,
 ) -> Result<ByName, DbErr> {
     let of_roles = Condition::all()
@@ -189,7 +194,6 @@ async fn load(
         .column((role_permission::Entity, role_permission::Column::RoleId))
         .from(permission::Entity)
         .join(JoinType::LeftJoin, role_permission::Entity, of_roles)
-        .cond_where(which)
         .to_owned();
     let mut permissions = ByName::new();
     for row in connection.query_all(&query).await? {

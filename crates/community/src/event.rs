@@ -1,26 +1,116 @@
-//! What others learn of changes. Each function is called in the change that it tells of.
+//! What others learn of changes. Each function is called in the change that it tells of, after the version of the row was
+//! raised by one.
 
-use usher_api::community::{CommunityEvent, MemberEvent, RoleEvent};
-use usher_runtime::Change;
+use usher_api::community::{CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent};
+use usher_api::name::CommunityName;
 use usher_runtime::outbox::{self, NewEvent};
+use usher_runtime::{Change, Timestamp};
 
 use crate::Community;
 use crate::entity::{community, member, role};
 use crate::error::Error;
 
-pub(crate) async fn community_created(
+/// What happened to a community.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommunityFact {
+    Created,
+    Updated,
+    Suspended,
+    Reactivated,
+    Deleted,
+    Undeleted,
+    Purged,
+}
+
+/// What happened to a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoleFact {
+    Created,
+    Updated,
+    Deleted,
+}
+
+/// What happened to a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MemberFact {
+    Created,
+    Updated,
+    Suspended,
+    Reactivated,
+    Deleted,
+}
+
+/// What happened to a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PermissionFact {
+    Registered,
+    Deregistered,
+}
+
+impl CommunityFact {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Created => "community.created",
+            Self::Updated => "community.updated",
+            Self::Suspended => "community.suspended",
+            Self::Reactivated => "community.reactivated",
+            Self::Deleted => "community.deleted",
+            Self::Undeleted => "community.undeleted",
+            Self::Purged => "community.purged",
+        }
+    }
+}
+
+impl RoleFact {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Created => "role.created",
+            Self::Updated => "role.updated",
+            Self::Deleted => "role.deleted",
+        }
+    }
+}
+
+impl MemberFact {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Created => "member.created",
+            Self::Updated => "member.updated",
+            Self::Suspended => "member.suspended",
+            Self::Reactivated => "member.reactivated",
+            Self::Deleted => "member.deleted",
+        }
+    }
+}
+
+impl PermissionFact {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Registered => "permission.registered",
+            Self::Deregistered => "permission.deregistered",
+        }
+    }
+}
+
+pub(crate) async fn of_community(
     service: &Community,
     change: &Change,
     row: &community::Model,
+    fact: CommunityFact,
 ) -> Result<(), Error> {
+    let state = match fact {
+        CommunityFact::Purged => CommunityState::Unspecified,
+        _ => row.state.into(),
+    };
     let message = CommunityEvent {
         community: row.name().to_string(),
         version: row.version,
         occur_time: Some(row.update_time.into()),
+        state: state.into(),
     };
     let event = NewEvent {
         id: service.random.uuid(row.update_time),
-        kind: "community.created",
+        kind: fact.kind(),
         resource: row.name().to_string(),
         version: row.version,
         occur_time: row.update_time,
@@ -29,10 +119,11 @@ pub(crate) async fn community_created(
     Ok(outbox::record(change, event).await?)
 }
 
-pub(crate) async fn role_created(
+pub(crate) async fn of_role(
     service: &Community,
     change: &Change,
     row: &role::Model,
+    fact: RoleFact,
 ) -> Result<(), Error> {
     let message = RoleEvent {
         role: row.name().to_string(),
@@ -41,7 +132,7 @@ pub(crate) async fn role_created(
     };
     let event = NewEvent {
         id: service.random.uuid(row.update_time),
-        kind: "role.created",
+        kind: fact.kind(),
         resource: row.name().to_string(),
         version: row.version,
         occur_time: row.update_time,
@@ -50,26 +141,56 @@ pub(crate) async fn role_created(
     Ok(outbox::record(change, event).await?)
 }
 
-/// The first version of a membership is its creation.
-pub(crate) async fn member_changed(
+/// Tells of memberships in the tree of `root`, each with what happened to it.
+pub(crate) async fn of_members(
     service: &Community,
     change: &Change,
-    row: &member::Model,
+    root: CommunityName,
     invitation: &str,
+    rows: impl IntoIterator<Item = (&member::Model, MemberFact)>,
 ) -> Result<(), Error> {
-    let message = MemberEvent {
-        member: row.name().to_string(),
-        version: row.version,
-        invitation: invitation.to_owned(),
-        occur_time: Some(row.update_time.into()),
-    };
-    let event = NewEvent {
+    let rows: Vec<(&member::Model, MemberFact)> = rows.into_iter().collect();
+    let messages: Vec<MemberEvent> = rows
+        .iter()
+        .map(|(row, _)| MemberEvent {
+            member: row.name().to_string(),
+            version: row.version,
+            invitation: invitation.to_owned(),
+            occur_time: Some(row.update_time.into()),
+            root: root.to_string(),
+        })
+        .collect();
+    let events = rows.iter().zip(&messages).map(|((row, fact), message)| NewEvent {
         id: service.random.uuid(row.update_time),
-        kind: if row.version == 1 { "member.created" } else { "member.updated" },
+        kind: fact.kind(),
         resource: row.name().to_string(),
         version: row.version,
         occur_time: row.update_time,
-        message: &message,
-    };
-    Ok(outbox::record(change, event).await?)
+        message,
+    });
+    Ok(outbox::record_all(change, events).await?)
+}
+
+/// Tells of permissions. `version` is the number of the change in the catalogue.
+pub(crate) async fn of_permissions(
+    service: &Community,
+    change: &Change,
+    names: impl IntoIterator<Item = &str>,
+    version: i64,
+    fact: PermissionFact,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let messages: Vec<PermissionEvent> = names
+        .into_iter()
+        .map(|name| PermissionEvent { permission: name.to_owned(), version, occur_time: Some(now.into()) })
+        .collect();
+    let events = messages.iter().map(|message| NewEvent {
+        id: service.random.uuid(now),
+        kind: fact.kind(),
+        resource: message.permission.clone(),
+        version,
+        occur_time: now,
+        message,
+    });
+    Ok(outbox::record_all(change, events).await?)
 }

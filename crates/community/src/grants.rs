@@ -8,14 +8,15 @@ use usher_api::name::{CommunityName, RoleName, UserName};
 use usher_runtime::{Failure, Violations};
 use uuid::Uuid;
 
-use crate::access::{self, Effective, Reach};
+use crate::access::{self, Reach, Standing};
 use crate::authority::{Holdings, denied};
 use crate::catalogue::{Catalogue, canonical};
-use crate::entity::community::Kind;
+use crate::entity::community::{Kind, State};
 use crate::entity::{community, role};
 use crate::error::Error;
+use crate::membership::HeldMember;
 use crate::parse::AskedGrant;
-use crate::role::RoleId;
+use crate::role::{InvalidRoleId, RoleId};
 
 /// A grant that its giver may give.
 #[derive(Clone, Debug)]
@@ -60,22 +61,42 @@ impl Judge {
         giver: UserName,
         grants: &[AskedGrant],
     ) -> Result<Self, DbErr> {
-        let named = grants.iter().map(|grant| grant.community.0);
-        let communities =
-            community::Entity::find().filter(community::Column::Id.is_in(named)).all(connection).await?;
-        let asked: BTreeSet<Uuid> =
-            grants.iter().flat_map(|grant| &grant.roles).filter_map(|role| custom_id(role)).collect();
+        let communities = grants.iter().map(|grant| grant.community).collect();
+        Self::read(connection, root, giver, communities, roles_of(grants).collect()).await
+    }
+
+    /// As [`Self::load`], for grants to a member, to judge also about the roles that he has.
+    pub(crate) async fn load_over(
+        connection: &impl ConnectionTrait,
+        giver: UserName,
+        member: &HeldMember,
+        grants: &[AskedGrant],
+    ) -> Result<Self, DbErr> {
+        let communities = BTreeSet::from([member.community.row.name()]);
+        let roles = roles_of(grants).chain(member.reaching_roles().filter_map(|(role, _)| role.custom()));
+        Self::read(connection, member.community.root.name(), giver, communities, roles.collect()).await
+    }
+
+    async fn read(
+        connection: &impl ConnectionTrait,
+        root: CommunityName,
+        giver: UserName,
+        communities: BTreeSet<CommunityName>,
+        roles: BTreeSet<Uuid>,
+    ) -> Result<Self, DbErr> {
+        let ids = communities.iter().map(|community| community.0);
+        let rows = community::Entity::find().filter(community::Column::Id.is_in(ids)).all(connection).await?;
         let custom_roles = role::Entity::find()
-            .filter(role::Column::Id.is_in(asked.iter().copied()))
+            .filter(role::Column::Id.is_in(roles.iter().copied()))
             .all(connection)
             .await?;
-        let places = grants.iter().map(|grant| (giver, grant.community));
-        let holdings = Holdings::load(connection, places).await?;
-        let catalogue = Catalogue::load(connection, asked.into_iter().chain(holdings.custom_roles())).await?;
+        let asked = communities.into_iter().map(|community| (giver, community));
+        let holdings = Holdings::load(connection, asked).await?;
+        let catalogue = Catalogue::load(connection, roles.into_iter().chain(holdings.custom_roles())).await?;
         Ok(Self {
             root,
             giver,
-            communities: communities.into_iter().map(|row| (row.name(), row)).collect(),
+            communities: rows.into_iter().map(|row| (row.name(), row)).collect(),
             custom_roles: custom_roles.into_iter().map(|row| (row.id, row)).collect(),
             holdings,
             catalogue,
@@ -87,12 +108,51 @@ impl Judge {
     pub(crate) fn authorize(&self, permission: &str, grant: &AskedGrant) -> Result<(), Error> {
         let reach =
             self.communities.get(&grant.community).map_or(Reach::Here, |community| reach(community, grant));
+        self.require(permission, grant.community, reach)
+    }
+
+    /// Refuses unless the giver holds `permission` in `community` as far as `reach`, and the community is active. Only
+    /// those who would hold it are told that it is not.
+    pub(crate) fn require(
+        &self,
+        permission: &str,
+        community: CommunityName,
+        reach: Reach,
+    ) -> Result<(), Error> {
+        let held = self.held(community);
         let known = self.catalogue.get(canonical(permission));
-        if known.is_some_and(|permission| self.held(grant.community).allows(permission, reach)) {
-            Ok(())
-        } else {
-            Err(denied(permission, grant.community).into())
+        let allowed = |held: &Standing| known.is_some_and(|permission| held.allows(permission, reach));
+        match held.place {
+            _ if allowed(held) => Ok(()),
+            Some(place) if allowed(&held.as_if_active()) => {
+                Err(Error::CommunityNotActive { community, state: place.state })
+            }
+            _ => Err(denied(permission, community).into()),
         }
+    }
+
+    /// Whether there is such a community among those that the grants name.
+    pub(crate) fn knows(&self, community: CommunityName) -> bool {
+        self.communities.contains_key(&community)
+    }
+
+    /// Whether a community that a grant names is stopped, for whomever.
+    pub(crate) fn stopped(&self, community: CommunityName) -> Option<State> {
+        let state = self.held(community).place.map(|place| place.state);
+        state.filter(|state| *state != State::Active)
+    }
+
+    /// Refuses if one of `roles`, which somebody has in `community`, is beyond the giver: what he could not give, he
+    /// cannot take or give back either.
+    pub(crate) fn require_power_over(
+        &self,
+        community: CommunityName,
+        roles: impl IntoIterator<Item = (RoleId, Reach)>,
+    ) -> Result<(), Error> {
+        for (role, reach) in roles {
+            self.hold_to_ceiling(community, reach, role, &role.in_community(community))?;
+        }
+        Ok(())
     }
 
     /// Refuses a permission that is not in the catalogue.
@@ -118,6 +178,15 @@ impl Judge {
     /// The grant in its full form: the community is in the tree, the roles exist, and none is beyond the
     /// giver. Must follow [`Self::authorize`], which may keep more to itself.
     pub(crate) fn examine(&self, asked: &AskedGrant) -> Result<Grant, Error> {
+        let grant = self.name_roles(asked)?;
+        for (id, name) in &grant.roles {
+            self.hold_to_ceiling(grant.community, grant.reach, *id, name)?;
+        }
+        Ok(grant)
+    }
+
+    /// The grant in its full form, whoever gives it.
+    pub(crate) fn name_roles(&self, asked: &AskedGrant) -> Result<Grant, Error> {
         let community =
             self.communities.get(&asked.community).filter(|community| community.root() == self.root);
         let Some(community) = community else {
@@ -130,7 +199,6 @@ impl Judge {
             let (id, name) = self
                 .find_role(community, text)
                 .ok_or_else(|| Error::UnknownRole { community: asked.community, role: text.clone() })?;
-            self.hold_to_ceiling(&grant, id, &name)?;
             if grant.roles.iter().all(|(other, _)| *other != id) {
                 grant.roles.push((id, name));
             }
@@ -139,14 +207,20 @@ impl Judge {
     }
 
     /// Rule 9: what the role amounts to is within what the giver holds, as far as the grant reaches.
-    fn hold_to_ceiling(&self, grant: &Grant, id: RoleId, name: &RoleName) -> Result<(), Error> {
-        let held = self.held(grant.community).permissions(&self.catalogue, grant.reach);
+    fn hold_to_ceiling(
+        &self,
+        community: CommunityName,
+        reach: Reach,
+        id: RoleId,
+        name: &RoleName,
+    ) -> Result<(), Error> {
+        let held = self.held(community).permissions(&self.catalogue, reach);
         let asked = self.catalogue.permissions_of(id);
         let permissions = access::beyond_giver(&held, &asked, &self.catalogue);
         if permissions.is_empty() {
             return Ok(());
         }
-        Err(Error::RoleExceedsAuthority { community: grant.community, role: name.to_string(), permissions })
+        Err(Error::RoleExceedsAuthority { community, role: name.to_string(), permissions })
     }
 
     /// The role that `text` names in `community`: the bare id of a built-in role, or the full name of a role
@@ -165,7 +239,7 @@ impl Judge {
         }
     }
 
-    fn held(&self, community: CommunityName) -> &Effective {
+    fn held(&self, community: CommunityName) -> &Standing {
         self.holdings.of(self.giver, community)
     }
 }
@@ -187,6 +261,13 @@ fn split_role(text: &str) -> Option<(Option<CommunityName>, RoleId)> {
     Some((None, text.parse().ok()?))
 }
 
-fn custom_id(text: &str) -> Option<Uuid> {
-    split_role(text)?.1.custom()
+/// The role that `text` names, in whichever community.
+pub(crate) fn role_in(text: &str) -> Result<RoleId, InvalidRoleId> {
+    split_role(text).map(|(_, id)| id).ok_or(InvalidRoleId)
+}
+
+/// The custom roles that `grants` name.
+fn roles_of(grants: &[AskedGrant]) -> impl Iterator<Item = Uuid> {
+    let named = grants.iter().flat_map(|grant| &grant.roles);
+    named.filter_map(|text| split_role(text)?.1.custom())
 }

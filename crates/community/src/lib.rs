@@ -4,38 +4,67 @@
 //! |---|---|
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
 //! | `access.rs` | who may do what: pure functions |
-//! | `authority.rs` | reading what `access.rs` judges by |
+//! | `authority.rs`, `reach.rs` | reading what `access.rs` judges by, for one place and for lists |
+//! | `tree.rs`, `consistency.rs` | holding a tree while it changes, and the tokens that name a change |
 //! | `catalogue.rs` | permissions: Usher's own, registered ones, aliases |
-//! | `role.rs` | built-in roles, and how any role is identified |
-//! | `grants.rs` | whether somebody may give roles, at the offer and at the acceptance |
-//! | `membership.rs` | making people members |
-//! | `event.rs` | what others learn of changes |
-//! | `parse.rs` | what requests may say |
+//! | `role.rs`, `role_draft.rs`, `role_usage.rs` | built-in roles, custom roles as requests say them, and who uses one |
+//! | `grants.rs` | whether somebody may give roles or take them |
+//! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
+//! | `lifecycle.rs`, `profile.rs`, `settings.rs`, `image.rs` | what is to say of a community |
+//! | `people.rs`, `roster.rs` | what lists tell of people |
+//! | `sweeper.rs`, `inactivity.rs`, `purge.rs` | what comes with time |
+//! | `event.rs`, `subscriber.rs` | what others learn of changes, and what is learnt from them |
+//! | `seed.rs` | made-up communities for measurements |
+//! | `parse.rs`, `keyset.rs` | what requests may say, and how lists are paged |
 //! | `entity/`, `migration/` | the tables |
 //!
 //! A person may do in a community what the roles amount to that were given to him there, together with those
 //! that were given to him in the community above and inherit. Nothing else gives authority: not who made a
-//! community, not being a platform administrator.
+//! community, not being a platform administrator. Those see which communities there are, and stop and delete the ones at the top.
 
 mod access;
+mod administrators;
 mod authority;
 mod catalogue;
+mod config;
+mod consistency;
 mod entity;
 mod error;
 mod event;
 mod grants;
+mod image;
+mod inactivity;
+mod keyset;
+mod lifecycle;
 mod membership;
 mod migration;
 mod parse;
+mod people;
+mod profile;
+mod purge;
+mod reach;
 mod role;
+mod role_draft;
+mod role_usage;
+mod roster;
 mod rpc;
+mod seats;
+mod seed;
+mod settings;
+mod subscriber;
+mod sweeper;
+mod tree;
 
 use tonic::service::Routes;
 use usher_api::community::community_service_server::CommunityServiceServer;
-use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Workers, relay};
+use usher_api::identity::identity_service_client::IdentityServiceClient;
+use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
 
-pub use error::Error;
+pub use config::Config;
+pub use error::{Error, RoleInUse};
+pub use image::ImageProblem;
 pub use migration::Migrator;
+pub use seed::{MadeUpMember, MadeUpTree, insert_members, insert_tree};
 
 /// The community service. Clones share everything.
 #[derive(Clone)]
@@ -44,17 +73,19 @@ pub struct Community {
     clock: Clock,
     random: Random,
     sealing: SealingKey,
+    config: Config,
+    identity: IdentityServiceClient<Transport>,
 }
 
 /// The largest request: 1 MiB, several times a batch of 1,000 checks.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 impl Community {
-    /// The service. It has no settings and calls nobody.
+    /// The service over the identity service, which it calls as the service `community`.
     #[must_use]
-    pub fn new(foundation: Foundation) -> Self {
+    pub fn new(foundation: Foundation, config: Config, identity: IdentityServiceClient<Transport>) -> Self {
         let Foundation { database, clock, random, sealing } = foundation;
-        Self { database, clock, random, sealing }
+        Self { database, clock, random, sealing, config, identity }
     }
 
     /// The RPCs, without layers.
@@ -64,11 +95,15 @@ impl Community {
         Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES))
     }
 
-    /// Begins to publish events.
+    /// Begins to publish and to consume events, and to do what comes with time.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
-        let (database, bus) = (self.database.clone(), bus.clone());
+        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
         workers.spawn("community-relay", move |stop| {
-            relay::run(database.clone(), bus.clone(), "community", stop)
+            relay::run(database.clone(), bus_of_relay.clone(), "community", stop)
         });
+        bus.subscribe(subscriber::of_people(self.clone()), workers);
+        bus.subscribe(subscriber::of_invitations(self.clone()), workers);
+        let service = self.clone();
+        workers.spawn("community-sweeper", move |stop| sweeper::run(service.clone(), stop));
     }
 }

@@ -1,24 +1,29 @@
-//! Making people members: rows and events.
+//! Making people members, changing what they hold, and ending it: rows and events. Whoever calls anything here holds the tree, so
+//! that two changes of a membership do not meet.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
-use usher_api::name::{CommunityName, UserName};
-use usher_runtime::{Change, Timestamp};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use usher_api::name::{CommunityName, MemberName, UserName};
+use usher_runtime::{Change, Failure, Timestamp};
 use uuid::Uuid;
 
-use crate::Community;
 use crate::access::Reach;
-use crate::entity::{member, member_role};
+use crate::entity::{community, member, member_role, person};
 use crate::error::Error;
-use crate::event;
-use crate::grants::Grant;
+use crate::event::{self, MemberFact};
+use crate::grants::{Grant, Judge};
+use crate::role::RoleId;
+use crate::tree::HeldCommunity;
+use crate::{Community, people};
 
-/// Who gives roles to whom, and how it came to that.
+/// Who gives roles to whom, in which tree, and how it came to that.
 #[derive(Clone, Debug)]
 pub(crate) struct Gift {
+    /// The community at the top.
+    pub(crate) root: CommunityName,
     pub(crate) to: UserName,
     pub(crate) by: UserName,
     /// The name of the invitation. Empty if there was none.
@@ -26,9 +31,8 @@ pub(crate) struct Gift {
 }
 
 impl Gift {
-    /// Gives the roles of `grants`, and returns for each whether it brought one that he had not. What he had
-    /// already, given there or inherited, stays as it is. `change` must hold the lock of the tree, so that
-    /// two gifts do not meet.
+    /// Gives the roles of `grants`, and returns for each whether it brought one that he had not. What he had already, given
+    /// there or inherited, stays as it is.
     pub(crate) async fn give(
         &self,
         service: &Community,
@@ -36,58 +40,64 @@ impl Gift {
         grants: &[Grant],
     ) -> Result<Vec<bool>, Error> {
         let now = service.clock.now();
-        let communities: Vec<Uuid> = grants.iter().map(|grant| grant.community.0).collect();
-        let members = communities.iter().map(|community| self.member(*community, now));
-        member::Entity::insert_many(members)
-            .on_conflict(OnConflict::new().do_nothing().to_owned())
-            .exec_without_returning(&**change)
-            .await?;
-
+        let communities: BTreeSet<Uuid> = grants.iter().map(|grant| grant.community.0).collect();
+        let came = self.admit(change, &communities, now).await?;
         let roles = grants.iter().flat_map(|grant| self.roles(grant, now));
         let given = member_role::Entity::insert_many(roles)
             .on_conflict(OnConflict::new().do_nothing().to_owned())
             .exec_with_returning(&**change)
             .await?;
-        let mut gained: BTreeMap<Uuid, usize> = BTreeMap::new();
-        for role in &given {
-            *gained.entry(role.community_id).or_default() += 1;
-        }
-        self.tell(service, change, gained.keys().copied(), now).await?;
-        Ok(communities.iter().map(|community| gained.contains_key(community)).collect())
+        let gained: BTreeSet<Uuid> = given.iter().map(|role| role.community_id).collect();
+        let changed = touch(change, self.to, gained.union(&came).copied(), now).await?;
+        let facts = changed.iter().map(|row| {
+            let new = came.contains(&row.community_id);
+            (row, if new { MemberFact::Created } else { MemberFact::Updated })
+        });
+        event::of_members(service, change, self.root, &self.invitation, facts).await?;
+        Ok(grants.iter().map(|grant| gained.contains(&grant.community.0)).collect())
     }
 
-    /// Raises the version of the memberships that changed, and says so.
-    async fn tell(
+    /// Makes him a member where he is none, and returns where that is.
+    async fn admit(
         &self,
-        service: &Community,
         change: &Change,
-        communities: impl Iterator<Item = Uuid>,
+        communities: &BTreeSet<Uuid>,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut changed = member::Entity::update_many()
-            .col_expr(member::Column::Version, Expr::col(member::Column::Version).add(1))
-            .col_expr(member::Column::UpdateTime, Expr::value(now))
+    ) -> Result<BTreeSet<Uuid>, Error> {
+        // Locked: a change of his name waits until the new memberships are there to be changed too.
+        let person = person::Entity::find_by_id(self.to.0).lock_shared().one(&**change).await?;
+        let (name_key, email_key) = people::keys(person.as_ref());
+        let back = member::Entity::update_many()
+            .col_expr(member::Column::State, Expr::value(member::State::Active))
+            .col_expr(member::Column::NameKey, Expr::value(name_key.as_str()))
+            .col_expr(member::Column::EmailKey, Expr::value(email_key.as_str()))
+            .col_expr(member::Column::CreateTime, Expr::value(now))
+            .col_expr(member::Column::SuspendReason, Expr::value(None::<String>))
+            .col_expr(member::Column::ReactivateTime, Expr::value(None::<i64>))
             .filter(member::Column::UserId.eq(self.to.0))
-            .filter(member::Column::CommunityId.is_in(communities))
+            .filter(member::Column::CommunityId.is_in(communities.iter().copied()))
+            .filter(member::Column::State.eq(member::State::Removed))
             .exec_with_returning(&**change)
             .await?;
-        changed.sort_by_key(|member| member.community_id);
-        for member in &changed {
-            event::member_changed(service, change, member, &self.invitation).await?;
-        }
-        Ok(())
-    }
-
-    /// A membership that nobody has heard of.
-    fn member(&self, community: Uuid, now: Timestamp) -> member::ActiveModel {
-        member::ActiveModel {
-            community_id: Set(community),
+        let rows = communities.iter().map(|community| member::ActiveModel {
+            community_id: Set(*community),
             user_id: Set(self.to.0),
             state: Set(member::State::Active),
+            inherits: Set(false),
+            name_key: Set(name_key.clone()),
+            email_key: Set(email_key.clone()),
+            person_known: Set(true),
             version: Set(0),
             create_time: Set(now),
             update_time: Set(now),
-        }
+            suspend_reason: Set(None),
+            reactivate_time: Set(None),
+        });
+        let new = member::Entity::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_with_returning(&**change)
+            .await?;
+        Ok(back.iter().chain(&new).map(|row| row.community_id).collect())
     }
 
     fn roles(&self, grant: &Grant, now: Timestamp) -> impl Iterator<Item = member_role::ActiveModel> {
@@ -98,9 +108,224 @@ impl Gift {
             user_id: Set(self.to.0),
             role_id: Set(*role),
             inherits: Set(inherits),
+            custom_role_id: Set(role.custom()),
             invitation: Set(self.invitation.clone()),
             granted_by: Set(self.by.0),
             create_time: Set(now),
         })
+    }
+}
+
+/// Raises the version of the memberships of `user` in `communities`, after their roles changed, and returns them sorted.
+async fn touch(
+    change: &Change,
+    user: UserName,
+    communities: impl Iterator<Item = Uuid>,
+    now: Timestamp,
+) -> Result<Vec<member::Model>, Error> {
+    let mut changed = member::Entity::update_many()
+        .col_expr(member::Column::Version, Expr::col(member::Column::Version).add(1))
+        .col_expr(member::Column::UpdateTime, Expr::value(now))
+        .col_expr(member::Column::Inherits, has_inheriting_role())
+        .filter(member::Column::UserId.eq(user.0))
+        .filter(member::Column::CommunityId.is_in(communities))
+        .exec_with_returning(&**change)
+        .await?;
+    changed.sort_by_key(|member| member.community_id);
+    Ok(changed)
+}
+
+/// Whether the membership of the updated row has a role that counts inside.
+pub(crate) fn has_inheriting_role() -> Expr {
+    let role = |column| Expr::col((member_role::Entity, column));
+    let inheriting = Query::select()
+        .expr(Expr::val(1))
+        .from(member_role::Entity)
+        .and_where(
+            role(member_role::Column::CommunityId).equals((member::Entity, member::Column::CommunityId)),
+        )
+        .and_where(role(member_role::Column::UserId).equals((member::Entity, member::Column::UserId)))
+        .and_where(role(member_role::Column::Inherits).eq(true))
+        .to_owned();
+    Expr::exists(inheriting)
+}
+
+/// The membership `name`, active or suspended.
+///
+/// # Errors
+/// [`Error::MemberNotFound`]; [`Error::MembershipInherited`] if he only reaches the community from above.
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    name: MemberName,
+) -> Result<member::Model, Error> {
+    let root = Query::select()
+        .column(community::Column::RootId)
+        .from(community::Entity)
+        .and_where(community::Column::Id.eq(name.community.0))
+        .to_owned();
+    let here_or_above =
+        member::Column::CommunityId.eq(name.community.0).or(member::Column::CommunityId.in_subquery(root));
+    let rows = member::Entity::find()
+        .filter(member::Column::UserId.eq(name.user))
+        .filter(member::Column::State.ne(member::State::Removed))
+        .filter(here_or_above)
+        .all(connection)
+        .await?;
+    let (here, above): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.community_id == name.community.0);
+    if let Some(row) = here.into_iter().next() {
+        return Ok(row);
+    }
+    Err(match above.iter().find(|row| row.inherits) {
+        Some(above) => Error::MembershipInherited { member: name, inherited_from: above.name() },
+        None => Error::MemberNotFound(name),
+    })
+}
+
+/// A membership whose tree is held.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldMember {
+    pub(crate) community: HeldCommunity,
+    pub(crate) row: member::Model,
+    /// The roles that he was given here.
+    pub(crate) roles: Vec<member_role::Model>,
+}
+
+impl HeldMember {
+    /// Holds the tree and reads the membership.
+    ///
+    /// # Errors
+    /// As [`find`]; [`Error::CommunityNotActive`].
+    pub(crate) async fn take(change: &Change, name: MemberName) -> Result<Self, Error> {
+        let member = Self::take_anywhere(change, name).await?;
+        member.community.require_active()?;
+        Ok(member)
+    }
+
+    /// As [`Self::take`], be the community active or not.
+    pub(crate) async fn take_anywhere(change: &Change, name: MemberName) -> Result<Self, Error> {
+        let community = HeldCommunity::take(change, name.community).await?;
+        let row = find(&**change, name).await?;
+        let roles = member_role::Entity::find()
+            .filter(member_role::Column::CommunityId.eq(row.community_id))
+            .filter(member_role::Column::UserId.eq(row.user_id))
+            .all(&**change)
+            .await?;
+        Ok(Self { community, row, roles })
+    }
+
+    /// Refuses unless `actor` holds `permission` here and could give every role that the member has.
+    pub(crate) async fn require_power(
+        &self,
+        change: &Change,
+        actor: UserName,
+        permission: &str,
+    ) -> Result<(), Error> {
+        let place = self.community.row.name();
+        let judge = Judge::load_over(&**change, actor, self, &[]).await?;
+        judge.require(permission, place, Reach::Here)?;
+        judge.require_power_over(place, self.reaching_roles())
+    }
+
+    /// Takes `lost` from him and gives him `gained`, which he must not have.
+    pub(crate) async fn exchange_roles(
+        &mut self,
+        service: &Community,
+        change: &Change,
+        by: UserName,
+        lost: &[(RoleId, Reach)],
+        gained: &[(RoleId, Reach)],
+    ) -> Result<(), Error> {
+        let now = service.clock.now();
+        for (role, reach) in lost {
+            member_role::Entity::delete_by_id((
+                self.row.community_id,
+                self.row.user_id,
+                *role,
+                *reach == Reach::Subtree,
+            ))
+            .exec(&**change)
+            .await?;
+        }
+        if !gained.is_empty() {
+            let rows = gained.iter().map(|(role, reach)| member_role::ActiveModel {
+                community_id: Set(self.row.community_id),
+                user_id: Set(self.row.user_id),
+                role_id: Set(*role),
+                inherits: Set(*reach == Reach::Subtree),
+                custom_role_id: Set(role.custom()),
+                invitation: Set(String::new()),
+                granted_by: Set(by.0),
+                create_time: Set(now),
+            });
+            member_role::Entity::insert_many(rows).exec_without_returning(&**change).await?;
+        }
+        self.finish(service, change, MemberFact::Updated).await
+    }
+
+    /// Makes his roles count no longer.
+    pub(crate) async fn suspend(
+        &mut self,
+        service: &Community,
+        change: &Change,
+        reason: member::SuspendReason,
+    ) -> Result<(), Error> {
+        self.update()
+            .col_expr(member::Column::State, Expr::value(member::State::Suspended))
+            .col_expr(member::Column::SuspendReason, Expr::value(reason))
+            .exec(&**change)
+            .await?;
+        self.finish(service, change, MemberFact::Suspended).await
+    }
+
+    /// Makes his roles count again.
+    pub(crate) async fn reactivate(&mut self, service: &Community, change: &Change) -> Result<(), Error> {
+        self.update()
+            .col_expr(member::Column::State, Expr::value(member::State::Active))
+            .col_expr(member::Column::SuspendReason, Expr::value(None::<String>))
+            .col_expr(member::Column::ReactivateTime, Expr::value(service.clock.now()))
+            .exec(&**change)
+            .await?;
+        self.finish(service, change, MemberFact::Reactivated).await
+    }
+
+    /// Ends the membership.
+    pub(crate) async fn remove(&mut self, service: &Community, change: &Change) -> Result<(), Error> {
+        member_role::Entity::delete_many()
+            .filter(member_role::Column::CommunityId.eq(self.row.community_id))
+            .filter(member_role::Column::UserId.eq(self.row.user_id))
+            .exec(&**change)
+            .await?;
+        self.update()
+            .col_expr(member::Column::State, Expr::value(member::State::Removed))
+            .exec(&**change)
+            .await?;
+        self.finish(service, change, MemberFact::Deleted).await
+    }
+
+    fn update(&self) -> sea_orm::UpdateMany<member::Entity> {
+        member::Entity::update_many()
+            .filter(member::Column::CommunityId.eq(self.row.community_id))
+            .filter(member::Column::UserId.eq(self.row.user_id))
+    }
+
+    /// Raises the version and tells what happened.
+    async fn finish(&mut self, service: &Community, change: &Change, fact: MemberFact) -> Result<(), Error> {
+        let user = UserName(self.row.user_id);
+        let community = std::iter::once(self.row.community_id);
+        let rows = touch(change, user, community, service.clock.now()).await?;
+        self.row = rows.into_iter().next().ok_or_else(|| Failure::internal("a held member is gone"))?;
+        let root = self.community.root.name();
+        event::of_members(service, change, root, "", [(&self.row, fact)]).await
+    }
+
+    /// Refuses an etag that is not the present one. An empty one stands for any.
+    pub(crate) fn require_etag(&self, etag: &str) -> Result<(), Error> {
+        crate::tree::require_etag(etag, self.row.version, &self.row.name())
+    }
+
+    /// The roles that he was given here, and how far each reaches.
+    pub(crate) fn reaching_roles(&self) -> impl Iterator<Item = (RoleId, Reach)> {
+        self.roles.iter().map(|role| (role.role_id, if role.inherits { Reach::Subtree } else { Reach::Here }))
     }
 }

@@ -7,7 +7,17 @@ mod m0004_create_role_permission;
 mod m0005_create_member;
 mod m0006_create_member_role;
 mod m0007_insert_own_permissions;
+mod m0008_extend_community;
+mod m0009_create_revision;
+mod m0010_create_person;
+mod m0011_extend_member;
+mod m0012_extend_member_role;
+mod m0013_create_settings;
+mod m0014_create_image;
+mod m0015_create_offer;
+mod m0016_index_role_permission;
 
+use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
 
 /// All steps, the runtime's first.
@@ -24,6 +34,38 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0005_create_member::Migration));
         steps.push(Box::new(m0006_create_member_role::Migration));
         steps.push(Box::new(m0007_insert_own_permissions::Migration));
+        steps.push(Box::new(m0008_extend_community::Migration));
+        steps.push(Box::new(m0009_create_revision::Migration));
+        steps.push(Box::new(m0010_create_person::Migration));
+        steps.push(Box::new(m0011_extend_member::Migration));
+        steps.push(Box::new(m0012_extend_member_role::Migration));
+        steps.push(Box::new(m0013_create_settings::Migration));
+        steps.push(Box::new(m0014_create_image::Migration));
+        steps.push(Box::new(m0015_create_offer::Migration));
+        steps.push(Box::new(m0016_index_role_permission::Migration));
         steps
     }
+}
+
+/// Adds columns one by one: SQLite takes no more at a time.
+async fn add_columns<const N: usize>(
+    manager: &SchemaManager<'_>,
+    table: impl IntoTableRef + Copy,
+    columns: [ColumnDef; N],
+) -> Result<(), DbErr> {
+    for mut column in columns {
+        manager.alter_table(Table::alter().table(table).add_column(&mut column).to_owned()).await?;
+    }
+    Ok(())
+}
+
+/// A text to order by, which must come in the same order everywhere: that of its bytes. SQLite does so by itself; PostgreSQL
+/// would go by the language that the database was made with.
+fn ordered_text(manager: &SchemaManager<'_>, column: impl IntoIden) -> ColumnDef {
+    let mut text = ColumnDef::new(column);
+    match manager.get_database_backend() {
+        DbBackend::Postgres => text.custom(Alias::new("text COLLATE \"C\"")),
+        _ => text.text(),
+    };
+    text
 }

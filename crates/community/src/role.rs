@@ -66,7 +66,7 @@ impl BuiltInRole {
         }
     }
 
-    fn description(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::Guest => "Sees everything and changes nothing.",
             Self::Analyst => "Sees everything and does the daily work.",

@@ -5,14 +5,38 @@ mod batch_check_access;
 mod check_access;
 mod check_grants;
 mod create_community;
+mod create_member;
 mod create_role;
+mod delete_community;
+mod delete_member;
+mod delete_role;
+mod deregister_permissions;
+mod explain_access;
 mod get_community;
+mod get_community_image;
+mod get_community_settings;
+mod get_member;
 mod get_role;
+mod get_role_usage;
+mod leave_community;
+mod list_accessible_communities;
 mod list_communities;
 mod list_effective_roles;
+mod list_members;
+mod list_members_with_access;
 mod list_permissions;
 mod list_roles;
+mod reactivate_community;
+mod reactivate_member;
 mod register_permissions;
+mod suspend_community;
+mod suspend_member;
+mod undelete_community;
+mod update_community;
+mod update_community_image;
+mod update_community_settings;
+mod update_member;
+mod update_role;
 
 use tonic::Request;
 use usher_api::community as pb;
@@ -47,12 +71,92 @@ impl CommunityService for Community {
         answer(list_communities::list_communities(self, &caller, message).await)
     }
 
+    async fn update_community(
+        &self,
+        request: Request<pb::UpdateCommunityRequest>,
+    ) -> Answer<pb::UpdateCommunityResponse> {
+        let (caller, message) = open(request);
+        answer(update_community::update_community(self, &caller, message).await)
+    }
+
+    async fn suspend_community(
+        &self,
+        request: Request<pb::SuspendCommunityRequest>,
+    ) -> Answer<pb::SuspendCommunityResponse> {
+        let (caller, message) = open(request);
+        answer(suspend_community::suspend_community(self, &caller, message).await)
+    }
+
+    async fn reactivate_community(
+        &self,
+        request: Request<pb::ReactivateCommunityRequest>,
+    ) -> Answer<pb::ReactivateCommunityResponse> {
+        let (caller, message) = open(request);
+        answer(reactivate_community::reactivate_community(self, &caller, message).await)
+    }
+
+    async fn delete_community(
+        &self,
+        request: Request<pb::DeleteCommunityRequest>,
+    ) -> Answer<pb::DeleteCommunityResponse> {
+        let (caller, message) = open(request);
+        answer(delete_community::delete_community(self, &caller, message).await)
+    }
+
+    async fn undelete_community(
+        &self,
+        request: Request<pb::UndeleteCommunityRequest>,
+    ) -> Answer<pb::UndeleteCommunityResponse> {
+        let (caller, message) = open(request);
+        answer(undelete_community::undelete_community(self, &caller, message).await)
+    }
+
+    async fn update_community_image(
+        &self,
+        request: Request<pb::UpdateCommunityImageRequest>,
+    ) -> Answer<pb::UpdateCommunityImageResponse> {
+        let (caller, message) = open(request);
+        answer(update_community_image::update_community_image(self, &caller, message).await)
+    }
+
+    async fn get_community_image(
+        &self,
+        request: Request<pb::GetCommunityImageRequest>,
+    ) -> Answer<pb::GetCommunityImageResponse> {
+        let (caller, message) = open(request);
+        answer(get_community_image::get_community_image(self, &caller, message).await)
+    }
+
+    async fn get_community_settings(
+        &self,
+        request: Request<pb::GetCommunitySettingsRequest>,
+    ) -> Answer<pb::GetCommunitySettingsResponse> {
+        let (caller, message) = open(request);
+        answer(get_community_settings::get_community_settings(self, &caller, message).await)
+    }
+
+    async fn update_community_settings(
+        &self,
+        request: Request<pb::UpdateCommunitySettingsRequest>,
+    ) -> Answer<pb::UpdateCommunitySettingsResponse> {
+        let (caller, message) = open(request);
+        answer(update_community_settings::update_community_settings(self, &caller, message).await)
+    }
+
     async fn register_permissions(
         &self,
         request: Request<pb::RegisterPermissionsRequest>,
     ) -> Answer<pb::RegisterPermissionsResponse> {
         let (caller, message) = open(request);
         answer(register_permissions::register_permissions(self, &caller, message).await)
+    }
+
+    async fn deregister_permissions(
+        &self,
+        request: Request<pb::DeregisterPermissionsRequest>,
+    ) -> Answer<pb::DeregisterPermissionsResponse> {
+        let (caller, message) = open(request);
+        answer(deregister_permissions::deregister_permissions(self, &caller, message).await)
     }
 
     async fn list_permissions(
@@ -78,6 +182,85 @@ impl CommunityService for Community {
         answer(list_roles::list_roles(self, &caller, message).await)
     }
 
+    async fn update_role(&self, request: Request<pb::UpdateRoleRequest>) -> Answer<pb::UpdateRoleResponse> {
+        let (caller, message) = open(request);
+        answer(update_role::update_role(self, &caller, message).await)
+    }
+
+    async fn delete_role(&self, request: Request<pb::DeleteRoleRequest>) -> Answer<pb::DeleteRoleResponse> {
+        let (caller, message) = open(request);
+        answer(delete_role::delete_role(self, &caller, message).await)
+    }
+
+    async fn get_role_usage(
+        &self,
+        request: Request<pb::GetRoleUsageRequest>,
+    ) -> Answer<pb::GetRoleUsageResponse> {
+        let (caller, message) = open(request);
+        answer(get_role_usage::get_role_usage(self, &caller, message).await)
+    }
+
+    async fn create_member(
+        &self,
+        request: Request<pb::CreateMemberRequest>,
+    ) -> Answer<pb::CreateMemberResponse> {
+        let (caller, message) = open(request);
+        answer(create_member::create_member(self, &caller, message).await)
+    }
+
+    async fn get_member(&self, request: Request<pb::GetMemberRequest>) -> Answer<pb::GetMemberResponse> {
+        let (caller, message) = open(request);
+        answer(get_member::get_member(self, &caller, message).await)
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<pb::ListMembersRequest>,
+    ) -> Answer<pb::ListMembersResponse> {
+        let (caller, message) = open(request);
+        answer(list_members::list_members(self, &caller, message).await)
+    }
+
+    async fn update_member(
+        &self,
+        request: Request<pb::UpdateMemberRequest>,
+    ) -> Answer<pb::UpdateMemberResponse> {
+        let (caller, message) = open(request);
+        answer(update_member::update_member(self, &caller, message).await)
+    }
+
+    async fn suspend_member(
+        &self,
+        request: Request<pb::SuspendMemberRequest>,
+    ) -> Answer<pb::SuspendMemberResponse> {
+        let (caller, message) = open(request);
+        answer(suspend_member::suspend_member(self, &caller, message).await)
+    }
+
+    async fn reactivate_member(
+        &self,
+        request: Request<pb::ReactivateMemberRequest>,
+    ) -> Answer<pb::ReactivateMemberResponse> {
+        let (caller, message) = open(request);
+        answer(reactivate_member::reactivate_member(self, &caller, message).await)
+    }
+
+    async fn delete_member(
+        &self,
+        request: Request<pb::DeleteMemberRequest>,
+    ) -> Answer<pb::DeleteMemberResponse> {
+        let (caller, message) = open(request);
+        answer(delete_member::delete_member(self, &caller, message).await)
+    }
+
+    async fn leave_community(
+        &self,
+        request: Request<pb::LeaveCommunityRequest>,
+    ) -> Answer<pb::LeaveCommunityResponse> {
+        let (caller, message) = open(request);
+        answer(leave_community::leave_community(self, &caller, message).await)
+    }
+
     async fn check_access(
         &self,
         request: Request<pb::CheckAccessRequest>,
@@ -92,6 +275,30 @@ impl CommunityService for Community {
     ) -> Answer<pb::BatchCheckAccessResponse> {
         let (caller, message) = open(request);
         answer(batch_check_access::batch_check_access(self, &caller, message).await)
+    }
+
+    async fn explain_access(
+        &self,
+        request: Request<pb::ExplainAccessRequest>,
+    ) -> Answer<pb::ExplainAccessResponse> {
+        let (caller, message) = open(request);
+        answer(explain_access::explain_access(self, &caller, message).await)
+    }
+
+    async fn list_accessible_communities(
+        &self,
+        request: Request<pb::ListAccessibleCommunitiesRequest>,
+    ) -> Answer<pb::ListAccessibleCommunitiesResponse> {
+        let (caller, message) = open(request);
+        answer(list_accessible_communities::list_accessible_communities(self, &caller, message).await)
+    }
+
+    async fn list_members_with_access(
+        &self,
+        request: Request<pb::ListMembersWithAccessRequest>,
+    ) -> Answer<pb::ListMembersWithAccessResponse> {
+        let (caller, message) = open(request);
+        answer(list_members_with_access::list_members_with_access(self, &caller, message).await)
     }
 
     async fn list_effective_roles(

@@ -1,10 +1,12 @@
 //! Making accounts.
 
+use std::time::Duration;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use usher_api::identity::UserEvent;
 use usher_runtime::outbox::{self, NewEvent};
-use usher_runtime::{Change, EmailAddress, Violations};
+use usher_runtime::{Change, EmailAddress, Timestamp, Violations};
 
 use crate::Identity;
 use crate::entity::account::{ActiveModel, Column, Entity, Model, State};
@@ -41,6 +43,7 @@ pub(crate) fn new(service: &Identity, profile: Profile, password_hash: String) -
         version: 1,
         create_time: now,
         update_time: now,
+        last_seen_time: None,
     }
 }
 
@@ -56,15 +59,47 @@ pub(crate) async fn insert(service: &Identity, change: &Change, row: &Model) -> 
     if inserted == 0 {
         return Err(Error::UserExists);
     }
+    tell(service, change, row, "user.created", row.create_time).await
+}
+
+/// How long the moment at which somebody was seen last is exact enough, while he only refreshes sessions.
+const SEEN_EXACTNESS: Duration = Duration::from_hours(1);
+
+/// Whether it is worth telling that the person of `row` was seen at `now`.
+pub(crate) fn is_long_unseen(row: &Model, now: Timestamp) -> bool {
+    row.last_seen_time.is_none_or(|last| last.after(SEEN_EXACTNESS) <= now)
+}
+
+/// Notes and tells within `change` that the person of `row` is there. Not a change of the account: it stays at its version.
+pub(crate) async fn note_seen(
+    service: &Identity,
+    change: &Change,
+    row: &Model,
+    now: Timestamp,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::LastSeenTime, Expr::value(now))
+        .filter(Column::Id.eq(row.id))
+        .exec(&**change)
+        .await?;
+    tell(service, change, row, "user.seen", now).await
+}
+
+async fn tell(
+    service: &Identity,
+    change: &Change,
+    row: &Model,
+    kind: &'static str,
+    now: Timestamp,
+) -> Result<(), Error> {
     let name = row.name().to_string();
-    let message =
-        UserEvent { user: name.clone(), version: row.version, occur_time: Some(row.create_time.into()) };
+    let message = UserEvent { user: name.clone(), version: row.version, occur_time: Some(now.into()) };
     let event = NewEvent {
-        id: service.random.uuid(row.create_time),
-        kind: "user.created",
+        id: service.random.uuid(now),
+        kind,
         resource: name,
         version: row.version,
-        occur_time: row.create_time,
+        occur_time: now,
         message: &message,
     };
     Ok(outbox::record(change, event).await?)

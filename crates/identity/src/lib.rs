@@ -9,6 +9,7 @@
 //! | `session.rs` | sessions, their refresh tokens and credentials |
 //! | `signing_keys.rs` | the keys that sign access tokens |
 //! | `bootstrap.rs` | the first platform administrator |
+//! | `seed.rs` | made-up accounts for measurements |
 //! | `entity/`, `migration/` | the tables |
 
 mod access;
@@ -20,6 +21,7 @@ mod error;
 mod migration;
 mod password;
 mod rpc;
+mod seed;
 mod session;
 mod signing_keys;
 
@@ -31,6 +33,7 @@ use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, W
 pub use config::Config;
 pub use error::Error;
 pub use migration::Migrator;
+pub use seed::{MadeUpPerson, insert_people};
 
 use password::PasswordHasher;
 use signing_keys::SigningKeys;

@@ -3,6 +3,7 @@
 mod m0001_create_account;
 mod m0002_create_session;
 mod m0003_create_signing_key;
+mod m0004_add_last_seen_time;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0001_create_account::Migration));
         steps.push(Box::new(m0002_create_session::Migration));
         steps.push(Box::new(m0003_create_signing_key::Migration));
+        steps.push(Box::new(m0004_add_last_seen_time::Migration));
         steps
     }
 }

@@ -17,6 +17,7 @@ use usher_runtime::{Random, database};
 use uuid::Uuid;
 
 use crate::Identity;
+use crate::account::note_seen;
 use crate::entity::account;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
@@ -97,7 +98,10 @@ pub(crate) async fn begin(service: &Identity, account: &account::Model) -> Resul
         end_time: None,
     };
     let row = ActiveModel::from(session.clone()).reset_all();
-    Entity::insert(row).exec_without_returning(&*service.database).await?;
+    let change = service.database.change().await?;
+    Entity::insert(row).exec_without_returning(&*change).await?;
+    note_seen(service, &change, account, now).await?;
+    change.commit().await?;
     credentials(service, account, &session, token).await
 }
 

@@ -26,7 +26,7 @@ use crate::entity::invitation::{Column, Entity, Model, State};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact, tell};
 
-/// How many acceptances that the inviter's lack of authority undid a change of the invitation waits for.
+/// How many acceptances that came to nothing a change of the invitation waits for.
 const MOST_CLAIMS: usize = 3;
 
 /// Claims `invitation` for `invitee`. `None` if it is not free and pending at this moment.
@@ -52,7 +52,7 @@ pub(crate) async fn claim(
 /// are returned as they are.
 ///
 /// # Errors
-/// [`Error::InviterNotAuthorized`] if the community service refused; the invitation is free again.
+/// [`Error::NotGiven`] if the community service refused; the invitation is free again.
 pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Error> {
     let (Some(claim), Some(invitee)) = (row.claim_id, row.invitee_id) else { return Ok(row) };
     let grants = grant::of_invitation(&*service.database, row.id).await?;
@@ -69,7 +69,7 @@ pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Er
         Some(Decision::Applied(applied)) => accepted(service, &row, claim, &applied.grants).await,
         Some(Decision::Refused(refused)) => {
             release(service, claim).await?;
-            Err(Error::InviterNotAuthorized { communities: refused.communities })
+            Err(Error::NotGiven { reason: refused.reason(), communities: refused.communities })
         }
         None => Err(Failure::internal("the community service did not decide").into()),
     }
@@ -79,7 +79,7 @@ pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Er
 pub(crate) async fn settle_first(service: &Invitation, row: Model) -> Result<Model, Error> {
     let id = row.id;
     match settle(service, row).await {
-        Err(Error::InviterNotAuthorized { .. }) => {
+        Err(Error::NotGiven { .. }) => {
             Entity::find_by_id(id).one(&*service.database).await?.ok_or(Error::NotFound)
         }
         settled => settled,

@@ -39,8 +39,12 @@ pub(crate) async fn communities_with(
             user: user.clone(),
             community: community.to_string(),
             permission: permission.to_owned(),
+            ..CheckAccessRequest::default()
         });
-        let request = caller.forward(BatchCheckAccessRequest { checks: checks.collect() });
+        let request = caller.forward(BatchCheckAccessRequest {
+            checks: checks.collect(),
+            ..BatchCheckAccessRequest::default()
+        });
         let answer = service.community.clone().batch_check_access(request).await;
         let results =
             answer.map_err(|status| Failure::from_neighbour("community", status))?.into_inner().results;

@@ -2,6 +2,7 @@
 
 use sea_orm::DbErr;
 use tonic::{Code, Status};
+use usher_api::community::GrantRefusal;
 use usher_api::invitation::ErrorReason;
 use usher_api::name::{CommunityName, InvitationName};
 use usher_runtime::{Failure, Refusal};
@@ -29,9 +30,11 @@ pub enum Error {
     /// Accepted before.
     #[error("the invitation has been accepted")]
     AlreadyAccepted(InvitationName),
-    /// The inviter lost his authority.
-    #[error("whoever invited may not do so any more")]
-    InviterNotAuthorized {
+    /// The community service gave nothing of what is offered.
+    #[error("nothing of what is offered can be given: {}", .reason.as_str_name())]
+    NotGiven {
+        /// Why.
+        reason: GrantRefusal,
         /// Where.
         communities: Vec<String>,
     },
@@ -63,9 +66,16 @@ impl Error {
             Self::Expired(_)
             | Self::Revoked(_)
             | Self::AlreadyAccepted(_)
-            | Self::InviterNotAuthorized { .. }
             | Self::EmailNotVerified
             | Self::AccountExists => Code::FailedPrecondition,
+            Self::NotGiven { reason, .. } => match reason {
+                GrantRefusal::SeatLimitReached => Code::ResourceExhausted,
+                GrantRefusal::Unspecified
+                | GrantRefusal::InviterNotAuthorized
+                | GrantRefusal::CommunityNotActive
+                | GrantRefusal::MemberSuspended
+                | GrantRefusal::RoleDeleted => Code::FailedPrecondition,
+            },
             Self::EmailMismatch { .. } => Code::PermissionDenied,
             Self::EtagMismatch => Code::Aborted,
             // Never asked: shared failures make their own status.
@@ -80,7 +90,15 @@ impl Error {
             Self::Expired(_) => ErrorReason::InvitationExpired,
             Self::Revoked(_) => ErrorReason::InvitationRevoked,
             Self::AlreadyAccepted(_) => ErrorReason::InvitationAlreadyAccepted,
-            Self::InviterNotAuthorized { .. } => ErrorReason::InviterNotAuthorized,
+            Self::NotGiven { reason, .. } => match reason {
+                GrantRefusal::InviterNotAuthorized | GrantRefusal::Unspecified => {
+                    ErrorReason::InviterNotAuthorized
+                }
+                GrantRefusal::CommunityNotActive => ErrorReason::CommunityNotActive,
+                GrantRefusal::MemberSuspended => ErrorReason::MemberSuspended,
+                GrantRefusal::SeatLimitReached => ErrorReason::SeatLimitReached,
+                GrantRefusal::RoleDeleted => ErrorReason::RoleDeleted,
+            },
             Self::EmailMismatch { .. } => ErrorReason::EmailMismatch,
             Self::EmailNotVerified => ErrorReason::EmailNotVerified,
             Self::AccountExists => ErrorReason::AccountExists,
@@ -97,7 +115,7 @@ impl Error {
             Self::Expired(name) | Self::Revoked(name) | Self::AlreadyAccepted(name) => {
                 vec![("invitation", name.to_string())]
             }
-            Self::InviterNotAuthorized { communities } => vec![("communities", communities.join(","))],
+            Self::NotGiven { communities, .. } => vec![("communities", communities.join(","))],
             Self::EmailMismatch { invited_email } => vec![("invited_email", invited_email.clone())],
             Self::NotFound
             | Self::EmailNotVerified

@@ -11,6 +11,7 @@
 //! | `token.rs` | the secret in a link |
 //! | `lifecycle.rs` | states, and the one way to change them |
 //! | `subscriber.rs` | what became of mails |
+//! | `withdrawal.rs` | invitations that end with a membership |
 //! | `sweeper.rs` | expiry made visible, interrupted acceptances completed |
 //! | `entity/`, `migration/` | the tables |
 //!
@@ -31,6 +32,7 @@ mod rpc;
 mod subscriber;
 mod sweeper;
 mod token;
+mod withdrawal;
 
 use tonic::service::Routes;
 use usher_api::community::community_service_client::CommunityServiceClient;
@@ -87,6 +89,7 @@ impl Invitation {
             relay::run(database.clone(), bus_of_relay.clone(), "invitation", stop)
         });
         bus.subscribe(subscriber::subscription(self.clone()), workers);
+        bus.subscribe(withdrawal::subscription(self.clone()), workers);
         let service = self.clone();
         workers.spawn("invitation-sweeper", move |stop| sweeper::run(service.clone(), stop));
     }

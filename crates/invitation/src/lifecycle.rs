@@ -54,6 +54,7 @@ pub(crate) async fn tell(
     fact: Fact,
 ) -> Result<(), Error> {
     let now = service.clock.now();
+    let grants = grant::of_invitation(&**change, row.id).await?;
     let message = InvitationEvent {
         invitation: row.name().to_string(),
         version: row.version,
@@ -64,6 +65,7 @@ pub(crate) async fn tell(
             _ => String::new(),
         },
         occur_time: Some(now.into()),
+        grants: grants.iter().map(grant::Model::to_proto).collect(),
     };
     let event = NewEvent {
         id: service.random.uuid(now),
@@ -109,6 +111,24 @@ pub(crate) async fn expire(
         tell(service, change, row, Fact::Expired).await?;
     }
     Ok(rows.len())
+}
+
+/// Revokes the invitation unless its time is over by the database's clock. `row` must be locked in `change`.
+pub(crate) async fn revoke(service: &Invitation, change: &Change, row: &Model) -> Result<Model, Error> {
+    let now = service.clock.now();
+    let revoked = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Revoked))
+        .col_expr(Column::RevokeTime, Expr::value(now))
+        .col_expr(Column::UpdateTime, Expr::value(now))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(row.id))
+        .filter(free_and_pending(&**change))
+        .exec_with_returning(&**change)
+        .await?;
+    let row = revoked.into_iter().next().ok_or_else(|| Error::Expired(row.name()))?;
+    end_grants(change, std::iter::once(row.id)).await?;
+    tell(service, change, &row, Fact::Revoked).await?;
+    Ok(row)
 }
 
 /// Frees the communities of invitations that ended, for new ones to the same person.

@@ -2,7 +2,7 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tonic::Code;
-use usher_api::community::{GetCommunityRequest, GetRoleRequest};
+use usher_api::community::{CommunityState, GetCommunityRequest, GetRoleRequest, GrantRefusal};
 use usher_api::identity::GetUserRequest;
 use usher_api::invitation::{Offer, OfferedCommunity};
 use usher_api::name::{CommunityName, UserName};
@@ -10,9 +10,36 @@ use usher_runtime::Failure;
 
 use crate::Invitation;
 use crate::entity::{grant, invitation};
+use crate::error::Error;
 
 /// How many questions to the neighbours are under way at a time.
 const CONCURRENCY: usize = 16;
+
+/// Refuses an offer that nobody could accept at the moment: one of a suspended community, or of deleted ones alone.
+pub(crate) async fn require_acceptable(service: &Invitation, grants: &[grant::Model]) -> Result<(), Error> {
+    let (mut deleted, mut suspended) = (Vec::new(), Vec::new());
+    for grant in grants {
+        let name = CommunityName(grant.community_id).to_string();
+        match state(service, &name).await? {
+            CommunityState::Active => {}
+            CommunityState::Suspended => suspended.push(name),
+            CommunityState::Deleted | CommunityState::Unspecified => deleted.push(name),
+        }
+    }
+    let stopped = if deleted.len() == grants.len() { deleted } else { suspended };
+    if stopped.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NotGiven { reason: GrantRefusal::CommunityNotActive, communities: stopped })
+}
+
+/// The state that the community is in fact in. One that is gone is like one that is deleted.
+async fn state(service: &Invitation, community: &str) -> Result<CommunityState, Failure> {
+    let request = GetCommunityRequest { name: community.to_owned() };
+    let answer = service.community.clone().get_community(request).await;
+    let found = unless_gone("community", answer)?.and_then(|answer| answer.community);
+    Ok(found.map_or(CommunityState::Deleted, |community| community.effective_state()))
+}
 
 /// Looks up the names of the inviter, the communities and the roles. What has gone meanwhile is left out.
 pub(crate) async fn describe(

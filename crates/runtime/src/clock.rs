@@ -49,6 +49,12 @@ pub fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
+impl From<prost_types::Timestamp> for Timestamp {
+    fn from(moment: prost_types::Timestamp) -> Self {
+        Self(moment.seconds.saturating_mul(1_000_000).saturating_add(i64::from(moment.nanos) / 1_000))
+    }
+}
+
 impl From<Timestamp> for prost_types::Timestamp {
     fn from(moment: Timestamp) -> Self {
         let nanos = moment.0.rem_euclid(1_000_000) * 1_000;

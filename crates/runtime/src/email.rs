@@ -44,6 +44,12 @@ impl EmailAddress {
         &self.canonical
     }
 
+    /// The domain in the form to compare by: lower case, in punycode.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.canonical.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     /// Enough to recognise one's own address, not enough to learn another's: `m•••@e•••.com`.
     #[must_use]
     pub fn masked(&self) -> String {

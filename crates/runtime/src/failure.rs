@@ -52,6 +52,12 @@ pub enum Failure {
     /// Two changes met.
     #[error("the resource changed at the same moment")]
     ConcurrentChange,
+    /// The caller wants to change what he has not seen.
+    #[error("the etag is not the present one of `{resource}`")]
+    EtagMismatch {
+        /// The name of the resource.
+        resource: String,
+    },
     /// Too many calls at once.
     #[error("the process serves as many calls as it can")]
     Overloaded,
@@ -111,7 +117,7 @@ impl Failure {
             Self::InvalidFields(_) | Self::RequestIdReused { .. } | Self::PageTokenInvalid => {
                 Code::InvalidArgument
             }
-            Self::ConcurrentChange => Code::Aborted,
+            Self::ConcurrentChange | Self::EtagMismatch { .. } => Code::Aborted,
             Self::Overloaded => Code::ResourceExhausted,
             Self::DeadlineExceeded => Code::DeadlineExceeded,
             Self::Unavailable { .. } => Code::Unavailable,
@@ -131,6 +137,7 @@ impl Failure {
             Self::RequestIdReused { .. } => ErrorReason::RequestIdReused,
             Self::PageTokenInvalid => ErrorReason::PageTokenInvalid,
             Self::ConcurrentChange => ErrorReason::ConcurrentChange,
+            Self::EtagMismatch { .. } => ErrorReason::EtagMismatch,
             Self::Overloaded => ErrorReason::Overloaded,
             Self::DeadlineExceeded => ErrorReason::DeadlineExceeded,
             Self::Unavailable { .. } => ErrorReason::DependencyUnavailable,
@@ -146,6 +153,7 @@ impl Failure {
             Self::PermissionDenied { permission, resource } => {
                 vec![("permission", permission.clone()), ("resource", resource.clone())]
             }
+            Self::EtagMismatch { resource } => vec![("resource", resource.clone())],
             Self::RequestIdReused { request_id } => vec![("request_id", request_id.clone())],
             Self::Unavailable { dependency, .. } => vec![("dependency", (*dependency).to_owned())],
             Self::TokenMissing
@@ -254,10 +262,10 @@ fn error_code(error: &DbErr) -> Option<String> {
     driver_error(error)?.as_database_error()?.code().map(std::borrow::Cow::into_owned)
 }
 
-/// Serialization failure (40001), deadlock (40P01) and a lost race for a unique value (23505) on PostgreSQL; a busy database
-/// (5, 517) and a lost race (1555, 2067) on SQLite. Conflicts that an RPC has a reason for are found before they get here.
+/// Serialization failure (40001), deadlock (40P01), a lost race for a unique value (23505) and something that was referred to and
+/// is gone (23503) on PostgreSQL; a busy database (5, 517), a lost race (1555, 2067) and a broken reference (787) on SQLite. Conflicts that an RPC has a reason for are found before they get here.
 fn is_conflict(error: &DbErr) -> bool {
-    let codes = ["40001", "40P01", "23505", "5", "517", "1555", "2067"];
+    let codes = ["40001", "40P01", "23503", "23505", "5", "517", "787", "1555", "2067"];
     error_code(error).is_some_and(|code| codes.contains(&code.as_str()))
 }
 

@@ -55,20 +55,41 @@ pub struct NewEvent<'a, M> {
     pub message: &'a M,
 }
 
+/// The most rows in one statement: ten columns each, of 32,766 values that SQLite takes.
+const MOST_ROWS: usize = 1_000;
+
 /// Writes `event` as part of `change`. It is published after the commit, at least once.
 pub async fn record<M: Message>(change: &Change, event: NewEvent<'_, M>) -> Result<(), DbErr> {
-    let row = ActiveModel {
-        id: Set(event.id),
-        kind: Set(event.kind.to_owned()),
-        resource: Set(event.resource),
-        version: Set(event.version),
-        payload: Set(event.message.encode_to_vec()),
-        traceparent: Set(current_traceparent()),
-        occur_time: Set(event.occur_time),
-        available_time: Set(event.occur_time),
-        attempts: Set(0),
-        publish_time: Set(None),
-    };
-    Entity::insert(row).exec_without_returning(&**change).await?;
+    record_all(change, [event]).await
+}
+
+/// Writes `events` as part of `change`, as [`record`] does, in few statements however many there are.
+pub async fn record_all<'a, M: Message + 'a>(
+    change: &Change,
+    events: impl IntoIterator<Item = NewEvent<'a, M>>,
+) -> Result<(), DbErr> {
+    let traceparent = current_traceparent();
+    let mut rows: Vec<ActiveModel> = events.into_iter().map(|event| event.into_row(&traceparent)).collect();
+    while !rows.is_empty() {
+        let some = rows.drain(..rows.len().min(MOST_ROWS)).collect::<Vec<_>>();
+        Entity::insert_many(some).exec_without_returning(&**change).await?;
+    }
     Ok(())
+}
+
+impl<M: Message> NewEvent<'_, M> {
+    fn into_row(self, traceparent: &str) -> ActiveModel {
+        ActiveModel {
+            id: Set(self.id),
+            kind: Set(self.kind.to_owned()),
+            resource: Set(self.resource),
+            version: Set(self.version),
+            payload: Set(self.message.encode_to_vec()),
+            traceparent: Set(traceparent.to_owned()),
+            occur_time: Set(self.occur_time),
+            available_time: Set(self.occur_time),
+            attempts: Set(0),
+            publish_time: Set(None),
+        }
+    }
 }

@@ -59,6 +59,15 @@ pub enum Command {
         #[command(flatten)]
         source: Source,
     },
+    /// Fill databases with made-up people and communities, for measurements
+    Seed {
+        /// How many.
+        #[command(flatten)]
+        size: Size,
+        /// From where.
+        #[command(flatten)]
+        source: Source,
+    },
     /// Keys by which processes prove who they are
     #[command(subcommand)]
     Keys(Keys),
@@ -121,6 +130,23 @@ impl Selection {
     pub fn services(&self) -> Vec<Service> {
         Service::ALL.into_iter().filter(|service| self.services.contains(service)).collect()
     }
+}
+
+/// How much `usher seed` makes.
+#[derive(Debug, Args)]
+pub struct Size {
+    /// Managed communities inside one MSSP community
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub communities: u32,
+    /// People with accounts
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub users: u64,
+    /// Memberships of these people, at most one for each person and community
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    pub memberships: u64,
+    /// The same number makes the same rows
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Commands about keys.

@@ -47,7 +47,7 @@ pub struct Config {
     /// The identity service.
     pub identity: usher_identity::Config,
     /// The community service.
-    pub community: CommunityConfig,
+    pub community: usher_community::Config,
     /// The invitation service.
     pub invitation: usher_invitation::Config,
     /// The notifier service.
@@ -100,14 +100,6 @@ impl PeersConfig {
             Service::Notifier => None,
         }
     }
-}
-
-/// `[community]`: the community service has no settings but where its rows are.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CommunityConfig {
-    /// Where the rows are.
-    pub database: Option<DatabaseConfig>,
 }
 
 /// What the name of a variable begins with, and what stands in it between the section and the name of a setting.

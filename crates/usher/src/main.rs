@@ -9,7 +9,7 @@
 //! | `suite.rs`, `neighbours.rs` | the composition, and the ways between services |
 //! | `server.rs`, `health.rs`, `signals.rs` | listening, readiness, and what ends the process |
 //! | `databases.rs` | databases opened, waited for and held against the migrations |
-//! | `migrate.rs`, `bootstrap.rs`, `keys.rs` | the commands of the same names |
+//! | `migrate.rs`, `bootstrap.rs`, `keys.rs`, `seed.rs` | the commands of the same names |
 //! | `embedded.rs`, `private_file.rs` | the data directory of `usher dev` |
 //! | `dev.rs`, `dev/` | `usher dev`: the story |
 //! | `trouble.rs` | why a command fails |
@@ -25,6 +25,7 @@ mod keys;
 mod migrate;
 mod neighbours;
 mod private_file;
+mod seed;
 mod serve;
 mod server;
 mod service;
@@ -69,6 +70,10 @@ async fn run(command: Command) -> Result<(), Trouble> {
             let config = Config::load(source.config.as_deref())?;
             let work = bootstrap::bootstrap(&config, &email, &full_name, &password_file);
             with_telemetry(&config.telemetry, Box::pin(work)).await
+        }
+        Command::Seed { size, source } => {
+            let config = Config::load(source.config.as_deref())?;
+            with_telemetry(&config.telemetry, Box::pin(seed::seed(&config, &size))).await
         }
         Command::Keys(Keys::Generate { service, directory }) => keys::generate(&service, &directory),
         Command::ServiceToken { service, data } => embedded::print_service_token(data.directory, &service),

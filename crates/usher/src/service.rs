@@ -45,7 +45,8 @@ impl Service {
     /// The services that it calls, as itself. Besides, every process asks identity for the keys of people's tokens, as nobody.
     pub fn calls(self) -> &'static [Self] {
         match self {
-            Self::Identity | Self::Community => &[],
+            Self::Identity => &[],
+            Self::Community => &[Self::Identity],
             Self::Invitation => &[Self::Identity, Self::Community],
             Self::Notifier => &[Self::Invitation],
         }

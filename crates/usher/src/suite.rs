@@ -36,7 +36,7 @@ impl Suite {
         let mut neighbours = Neighbours::new(config, identity_routes.clone(), embedded_key)?;
         neighbours.add(Service::Identity, identity_routes);
 
-        let community = foundation(config, databases, Service::Community)?.map(Community::new);
+        let community = community(config, databases, &neighbours)?;
         neighbours.add(Service::Community, community.as_ref().map(Community::routes));
 
         let invitation = invitation(config, databases, &neighbours)?;
@@ -69,6 +69,16 @@ impl Suite {
 pub fn identity(config: &Config, databases: &Databases) -> Result<Option<Identity>, Trouble> {
     let foundation = foundation(config, databases, Service::Identity)?;
     Ok(foundation.map(|foundation| Identity::new(foundation, config.identity.clone(), &config.trust)))
+}
+
+fn community(
+    config: &Config,
+    databases: &Databases,
+    neighbours: &Neighbours,
+) -> Result<Option<Community>, Trouble> {
+    let Some(foundation) = foundation(config, databases, Service::Community)? else { return Ok(None) };
+    let identity = IdentityServiceClient::new(neighbours.way(Service::Community, Service::Identity)?);
+    Ok(Some(Community::new(foundation, config.community.clone(), identity)))
 }
 
 fn invitation(

@@ -1,11 +1,10 @@
 //! One row for each community.
 
-use sea_orm::QuerySelect as _;
+use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::LockType;
 use usher_api::community as pb;
 use usher_api::name::CommunityName;
-use usher_runtime::{Change, Timestamp};
+use usher_runtime::Timestamp;
 use uuid::Uuid;
 
 /// A community. `id`, `kind`, `parent_id` and `root_id` never change.
@@ -22,8 +21,14 @@ pub struct Model {
     pub parent_id: Option<Uuid>,
     /// The community at the top of its tree: its parent, or itself.
     pub root_id: Uuid,
+    /// Whether it is in use. What counts is the state of the root too.
+    pub state: State,
     /// The name that people see.
     pub display_name: String,
+    /// The name to order by.
+    pub name_key: String,
+    /// Name and description to search in.
+    pub search_key: String,
     /// What it is for.
     pub description: String,
     /// Its web site. Empty if it has none.
@@ -34,6 +39,12 @@ pub struct Model {
     pub create_time: Timestamp,
     /// When it changed last.
     pub update_time: Timestamp,
+    /// When it was deleted.
+    pub delete_time: Option<Timestamp>,
+    /// When it is to be destroyed.
+    pub purge_time: Option<Timestamp>,
+    /// The id of its image. Empty if it has none.
+    pub image_id: String,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -70,6 +81,43 @@ impl From<Kind> for pb::CommunityKind {
     }
 }
 
+/// The states of a community, from the least to the most stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum State {
+    /// In use.
+    #[sea_orm(string_value = "active")]
+    Active,
+    /// Stopped.
+    #[sea_orm(string_value = "suspended")]
+    Suspended,
+    /// Stopped, and to be destroyed.
+    #[sea_orm(string_value = "deleted")]
+    Deleted,
+}
+
+impl State {
+    /// The state that a request names.
+    pub(crate) fn from_proto(state: i32) -> Option<Self> {
+        match pb::CommunityState::try_from(state) {
+            Ok(pb::CommunityState::Active) => Some(Self::Active),
+            Ok(pb::CommunityState::Suspended) => Some(Self::Suspended),
+            Ok(pb::CommunityState::Deleted) => Some(Self::Deleted),
+            Ok(pb::CommunityState::Unspecified) | Err(_) => None,
+        }
+    }
+}
+
+impl From<State> for pb::CommunityState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Active => Self::Active,
+            State::Suspended => Self::Suspended,
+            State::Deleted => Self::Deleted,
+        }
+    }
+}
+
 impl Model {
     /// The resource name.
     pub(crate) fn name(&self) -> CommunityName {
@@ -86,7 +134,8 @@ impl Model {
         CommunityName(self.root_id)
     }
 
-    pub(crate) fn to_proto(&self) -> pb::Community {
+    /// The resource. `root` is the state of the community at the top.
+    pub(crate) fn to_proto(&self, root: State) -> pb::Community {
         pb::Community {
             name: self.name().to_string(),
             uid: self.id.to_string(),
@@ -98,15 +147,24 @@ impl Model {
             etag: self.version.to_string(),
             create_time: Some(self.create_time.into()),
             update_time: Some(self.update_time.into()),
+            state: pb::CommunityState::from(self.state).into(),
+            effective_state: pb::CommunityState::from(self.state.max(root)).into(),
+            delete_time: self.delete_time.map(Into::into),
+            purge_time: self.purge_time.map(Into::into),
+            image_id: self.image_id.clone(),
         }
     }
 }
 
-/// Reads a community and keeps others from doing so until the change ends. Whoever changes the memberships of
-/// a tree holds its top like this, so that authority that is read stays true until it is used; whoever makes
-/// a role holds the role's community.
-pub(crate) async fn lock(change: &Change, community: CommunityName) -> Result<Option<Model>, DbErr> {
-    // Not the strongest lock: rows that refer to the community may still be inserted beside it. SQLite has
-    // one writer anyway.
-    Entity::find_by_id(community.0).lock(LockType::NoKeyUpdate).one(&**change).await
+/// The community, and the state of the one at the top of its tree.
+pub(crate) async fn with_root(
+    connection: &impl ConnectionTrait,
+    name: CommunityName,
+) -> Result<Option<(Model, State)>, DbErr> {
+    let Some(row) = Entity::find_by_id(name.0).one(connection).await? else { return Ok(None) };
+    let root = match row.parent_id {
+        Some(parent) => Entity::find_by_id(parent).one(connection).await?.map(|root| root.state),
+        None => Some(row.state),
+    };
+    Ok(root.map(|root| (row, root)))
 }

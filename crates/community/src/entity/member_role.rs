@@ -24,6 +24,8 @@ pub struct Model {
     /// Whether it counts in the communities inside too, those made later included.
     #[sea_orm(primary_key, auto_increment = false)]
     pub inherits: bool,
+    /// The id of the role again, if it is a custom one: what it holds is found by it.
+    pub custom_role_id: Option<Uuid>,
     /// The name of the invitation that brought it. Empty if none did.
     pub invitation: String,
     /// Who gave it.

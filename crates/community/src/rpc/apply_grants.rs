@@ -1,17 +1,21 @@
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::community::apply_grants_response::Decision;
-use usher_api::community::{self as pb, AppliedGrants, GrantOutcome, RefusedGrants};
-use usher_api::name::{InvitationName, UserName};
+use usher_api::community::{self as pb, AppliedGrants, GrantOutcome, GrantRefusal, RefusedGrants};
+use usher_api::name::{CommunityName, InvitationName, UserName};
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Once, Violations};
 use uuid::Uuid;
 
 use crate::catalogue::INVITATIONS_CREATE;
-use crate::entity::community;
+use crate::consistency::ConsistencyToken;
+use crate::entity::{community, member};
 use crate::error::Error;
 use crate::grants::{Grant, Judge};
 use crate::membership::Gift;
 use crate::parse::AskedGrant;
-use crate::{Community, parse};
+use crate::settings::InForce;
+use crate::tree::{self, Held};
+use crate::{Community, parse, people, seats};
 
 /// What is to be decided.
 struct Acceptance {
@@ -34,19 +38,30 @@ pub(crate) async fn apply_grants(
     let acceptance = Acceptance::parse(&request)?;
     let request_id = Some(acceptance.request_id);
     let once = Once::new(&service.sealing, &service.clock, caller, "ApplyGrants", request_id, &request);
+    if let Some(answer) = once.earlier_answer(&*service.database).await? {
+        return Ok(answer);
+    }
+    people::know(service, acceptance.invitee).await?;
 
     let change = service.database.change().await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
-    let decision = match acceptance.judge(&change).await? {
-        Ok(grants) => Decision::Applied(acceptance.apply(service, &change, &grants).await?),
-        Err(refused) => Decision::Refused(refused),
-    };
+    let decision = acceptance.decide(service, &change).await?;
     let answer = pb::ApplyGrantsResponse { decision: Some(decision) };
     once.commit(change, &answer).await?;
     acceptance.log(&answer);
     Ok(answer)
+}
+
+/// What one grant comes to.
+enum Verdict {
+    /// It can be given.
+    Give(Grant),
+    /// It cannot, and that is an outcome too, if another can.
+    Outcome(GrantOutcome),
+    /// It cannot, and nothing is given of the others either.
+    Refuse(GrantRefusal),
 }
 
 impl Acceptance {
@@ -70,44 +85,140 @@ impl Acceptance {
         Ok(acceptance)
     }
 
-    /// The grants in their full form, or those that the inviter cannot give any more. Memberships of the tree
-    /// stay as they were read until `change` ends.
-    async fn judge(&self, change: &Change) -> Result<Result<Vec<Grant>, RefusedGrants>, Error> {
-        community::lock(change, self.invitation.root).await?;
+    /// Gives what can be given, or nothing.
+    async fn decide(&self, service: &Community, change: &Change) -> Result<Decision, Error> {
+        let Some(held) = tree::hold(change, self.invitation.root).await? else {
+            return Ok(refuse(self.places(), GrantRefusal::CommunityNotActive));
+        };
         let judge = Judge::load(&**change, self.invitation.root, self.inviter, &self.grants).await?;
-        let (mut grants, mut refused) = (Vec::new(), Vec::new());
+        let (mut verdicts, mut refused) = (Vec::new(), Vec::new());
         for asked in &self.grants {
-            // Whatever stands in the way, be it authority or a role that is gone: the inviter cannot give
-            // this any more.
-            match judge.authorize(INVITATIONS_CREATE, asked).and_then(|()| judge.examine(asked)) {
-                Ok(grant) => grants.push(grant),
-                Err(reason) => {
-                    tracing::debug!(community = %asked.community, %reason, "grant refused");
-                    refused.push(asked.community.to_string());
-                }
+            let verdict = self.judge(change, &judge, asked).await?;
+            if let Verdict::Refuse(reason) = verdict {
+                refused.push((asked.community, reason));
+            }
+            verdicts.push(verdict);
+        }
+        if let Some((_, reason)) = refused.first().copied() {
+            return Ok(refuse(refused.into_iter().map(|(place, _)| place), reason));
+        }
+        if let Some(reason) = nothing_to_give(&verdicts) {
+            return Ok(refuse(self.places(), reason));
+        }
+        Ok(Decision::Applied(self.apply(service, change, held, verdicts).await?))
+    }
+
+    fn places(&self) -> impl Iterator<Item = CommunityName> {
+        self.grants.iter().map(|grant| grant.community)
+    }
+
+    async fn judge(&self, change: &Change, judge: &Judge, asked: &AskedGrant) -> Result<Verdict, Error> {
+        match judge.stopped(asked.community) {
+            Some(community::State::Deleted) => return Ok(Verdict::Outcome(GrantOutcome::CommunityDeleted)),
+            Some(_) => return Ok(Verdict::Refuse(GrantRefusal::CommunityNotActive)),
+            None => {}
+        }
+        if !judge.knows(asked.community) {
+            return Ok(Verdict::Outcome(GrantOutcome::CommunityDeleted));
+        }
+        let grant = match judge.authorize(INVITATIONS_CREATE, asked).and_then(|()| judge.examine(asked)) {
+            Ok(grant) => grant,
+            Err(Error::UnknownRole { .. }) => return Ok(Verdict::Outcome(GrantOutcome::RoleDeleted)),
+            Err(reason) => {
+                tracing::debug!(community = %asked.community, %reason, "grant refused");
+                return Ok(Verdict::Refuse(GrantRefusal::InviterNotAuthorized));
+            }
+        };
+        match self.membership(change, asked.community).await? {
+            Some(member::State::Suspended) => Ok(Verdict::Refuse(GrantRefusal::MemberSuspended)),
+            Some(member::State::Active) => Ok(Verdict::Give(grant)),
+            Some(member::State::Removed) | None => {
+                let free = has_seat(change, asked.community).await?;
+                Ok(if free { Verdict::Give(grant) } else { Verdict::Outcome(GrantOutcome::SeatLimit) })
             }
         }
-        Ok(if refused.is_empty() { Ok(grants) } else { Err(RefusedGrants { communities: refused }) })
+    }
+
+    async fn membership(
+        &self,
+        change: &Change,
+        place: CommunityName,
+    ) -> Result<Option<member::State>, Error> {
+        let row = member::Entity::find()
+            .filter(member::Column::CommunityId.eq(place.0))
+            .filter(member::Column::UserId.eq(self.invitee.0))
+            .one(&**change)
+            .await?;
+        Ok(row.map(|row| row.state))
     }
 
     async fn apply(
         &self,
         service: &Community,
         change: &Change,
-        grants: &[Grant],
+        held: Held,
+        verdicts: Vec<Verdict>,
     ) -> Result<AppliedGrants, Error> {
-        let gift = Gift { to: self.invitee, by: self.inviter, invitation: self.invitation.to_string() };
-        let gained = gift.give(service, change, grants).await?;
-        let outcomes = grants.iter().zip(gained).map(|(grant, gained)| {
-            let outcome = if gained { GrantOutcome::Granted } else { GrantOutcome::AlreadyHeld };
-            grant.to_proto(outcome)
-        });
-        Ok(AppliedGrants { grants: outcomes.collect() })
+        let given: Vec<Grant> = verdicts
+            .iter()
+            .filter_map(|verdict| match verdict {
+                Verdict::Give(grant) => Some(grant.clone()),
+                Verdict::Outcome(_) | Verdict::Refuse(_) => None,
+            })
+            .collect();
+        let gift = Gift {
+            root: self.invitation.root,
+            to: self.invitee,
+            by: self.inviter,
+            invitation: self.invitation.to_string(),
+        };
+        let mut gained = gift.give(service, change, &given).await?.into_iter();
+        let mut grants = Vec::with_capacity(verdicts.len());
+        for (asked, verdict) in self.grants.iter().zip(&verdicts) {
+            grants.push(match verdict {
+                Verdict::Give(grant) => {
+                    let gained = gained.next().unwrap_or_default();
+                    grant.to_proto(if gained { GrantOutcome::Granted } else { GrantOutcome::AlreadyHeld })
+                }
+                Verdict::Outcome(outcome) => asked.to_proto(*outcome),
+                Verdict::Refuse(_) => asked.to_proto(GrantOutcome::Unspecified),
+            });
+        }
+        Ok(AppliedGrants { grants, consistency_token: ConsistencyToken::seal(service, held)? })
     }
 
     fn log(&self, answer: &pb::ApplyGrantsResponse) {
         let (invitation, invitee) = (self.invitation, self.invitee);
         let applied = matches!(answer.decision, Some(Decision::Applied(_)));
         tracing::info!(%invitation, %invitee, applied, "grants of {} decided", invitation.id);
+    }
+}
+
+fn refuse(communities: impl Iterator<Item = CommunityName>, reason: GrantRefusal) -> Decision {
+    let communities = communities.map(|community| community.to_string()).collect();
+    Decision::Refused(RefusedGrants { communities, reason: reason.into() })
+}
+
+/// Why there is nothing to give, if there is nothing.
+fn nothing_to_give(verdicts: &[Verdict]) -> Option<GrantRefusal> {
+    let outcomes = verdicts.iter().map(|verdict| match verdict {
+        Verdict::Outcome(outcome) => Some(*outcome),
+        Verdict::Give(_) | Verdict::Refuse(_) => None,
+    });
+    match outcomes.collect::<Option<Vec<GrantOutcome>>>()?.first()? {
+        GrantOutcome::SeatLimit => Some(GrantRefusal::SeatLimitReached),
+        GrantOutcome::RoleDeleted => Some(GrantRefusal::RoleDeleted),
+        _ => Some(GrantRefusal::CommunityNotActive),
+    }
+}
+
+/// Whether one more may become an active member.
+async fn has_seat(change: &Change, place: CommunityName) -> Result<bool, Error> {
+    let Some(row) = community::Entity::find_by_id(place.0).one(&**change).await? else { return Ok(false) };
+    let settings = InForce::load(&**change, &row).await?.effective;
+    match seats::require_one(change, &row, &settings).await {
+        Ok(()) => Ok(true),
+        Err(Error::SeatLimitReached { .. }) => Ok(false),
+        Err(other) => Err(other),
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use usher_api::community as pb;
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::{Caller, Violations};
@@ -5,7 +7,8 @@ use usher_runtime::{Caller, Violations};
 use crate::Community;
 use crate::access::Reach;
 use crate::authority::{Holdings, curious_person, denied};
-use crate::catalogue::{self, MEMBERS_LIST};
+use crate::catalogue::{MEMBERS_LIST, canonical};
+use crate::consistency::ConsistencyToken;
 use crate::error::Error;
 
 const MOST_CHECKS: usize = 1_000;
@@ -19,64 +22,82 @@ pub(crate) async fn batch_check_access(
     let number_fits = (1..=MOST_CHECKS).contains(&request.checks.len());
     violations.require(number_fits, "checks", format_args!("must hold 1 to {MOST_CHECKS} checks"));
     let mut checks = Vec::new();
-    for (index, check) in request.checks.into_iter().enumerate().take(MOST_CHECKS) {
-        checks.extend(Check::parse(&format!("checks[{index}]."), check, &mut violations));
+    for (index, check) in request.checks.iter().enumerate().take(MOST_CHECKS) {
+        let (user, community) = (&check.user, &check.community);
+        let prefix = format!("checks[{index}].");
+        checks.extend(Check::parse(&prefix, user, community, &check.permission, &mut violations));
     }
     violations.finish()?;
-    let results = answer_all(service, caller, &checks).await?;
+    let answers = Answers::find(service, caller, &checks, &request.consistency_token).await?;
+    let mut results = Vec::with_capacity(checks.len());
+    for check in &checks {
+        results.push(pb::CheckAccessResponse { allowed: answers.allowed(check)? });
+    }
     Ok(pb::BatchCheckAccessResponse { results })
 }
 
 /// A question: may `user` do in `community` what `permission` allows?
 pub(super) struct Check {
-    user: UserName,
-    community: CommunityName,
+    pub(super) user: UserName,
+    pub(super) community: CommunityName,
     /// As it was named.
-    permission: String,
+    pub(super) permission: String,
 }
 
 impl Check {
     /// Reads a check whose fields are named with `prefix`.
     pub(super) fn parse(
         prefix: &str,
-        request: pb::CheckAccessRequest,
+        user: &str,
+        community: &str,
+        permission: &str,
         violations: &mut Violations,
     ) -> Option<Self> {
-        let user = violations.check(format!("{prefix}user"), request.user.parse());
-        let community = violations.check(format!("{prefix}community"), request.community.parse());
-        let named = !request.permission.is_empty();
+        let user = violations.check(format!("{prefix}user"), user.parse());
+        let community = violations.check(format!("{prefix}community"), community.parse());
+        let named = !permission.is_empty();
         violations.require(named, format!("{prefix}permission"), "must not be empty");
-        Some(Self { user: user?, community: community?, permission: request.permission }).filter(|_| named)
+        Some(Self { user: user?, community: community?, permission: permission.to_owned() }).filter(|_| named)
     }
 }
 
-/// Answers `checks` in their order, in two queries however many there are.
-pub(super) async fn answer_all(
-    service: &Community,
-    caller: &Caller,
-    checks: &[Check],
-) -> Result<Vec<pb::CheckAccessResponse>, Error> {
-    let mut places: Vec<_> = checks.iter().map(|check| (check.user, check.community)).collect();
-    for check in checks {
-        places.extend(curious_person(caller, check.user)?.map(|person| (person, check.community)));
-    }
-    let holdings = Holdings::load(&*service.database, places).await?;
-    let names = checks.iter().map(|check| catalogue::canonical(&check.permission)).chain([MEMBERS_LIST]);
-    let known = catalogue::named(&*service.database, names, holdings.custom_roles()).await?;
+/// What it takes to answer checks.
+pub(super) struct Answers {
+    pub(super) holdings: Holdings,
+}
 
-    for check in checks {
-        let Some(person) = curious_person(caller, check.user)? else { continue };
-        let held = holdings.of(person, check.community);
-        if !known.get(MEMBERS_LIST).is_some_and(|permission| held.allows(permission, Reach::Here)) {
-            return Err(denied(MEMBERS_LIST, check.community).into());
+impl Answers {
+    /// Reads it, in one statement however many checks there are, and whether the caller may ask them.
+    pub(super) async fn find(
+        service: &Community,
+        caller: &Caller,
+        checks: &[Check],
+        token: &str,
+    ) -> Result<Self, Error> {
+        let token = ConsistencyToken::open(service, token)?;
+        let mut asked = BTreeSet::new();
+        for check in checks {
+            asked.insert((check.user, check.community, canonical(&check.permission).to_owned()));
+            let curious = curious_person(caller, check.user)?;
+            asked.extend(curious.map(|person| (person, check.community, MEMBERS_LIST.to_owned())));
         }
+        let (holdings, reached) = Holdings::load_with(&*service.database, &asked, token.as_ref()).await?;
+        ConsistencyToken::require(token.as_ref(), reached)?;
+        for check in checks {
+            let Some(person) = curious_person(caller, check.user)? else { continue };
+            let held = holdings.of(person, check.community);
+            let sees = holdings.permission(MEMBERS_LIST).is_some_and(|it| held.allows(it, Reach::Here));
+            if !sees {
+                return Err(denied(MEMBERS_LIST, check.community).into());
+            }
+        }
+        Ok(Self { holdings })
     }
-    let mut answers = Vec::with_capacity(checks.len());
-    for check in checks {
-        let permission = known.get(catalogue::canonical(&check.permission));
+
+    /// The answer to one of the checks.
+    pub(super) fn allowed(&self, check: &Check) -> Result<bool, Error> {
+        let permission = self.holdings.permission(canonical(&check.permission));
         let permission = permission.ok_or_else(|| Error::UnknownPermission(check.permission.clone()))?;
-        let allowed = holdings.of(check.user, check.community).allows(permission, Reach::Here);
-        answers.push(pb::CheckAccessResponse { allowed });
+        Ok(self.holdings.of(check.user, check.community).allows(permission, Reach::Here))
     }
-    Ok(answers)
 }

@@ -1,7 +1,7 @@
 use usher_api::community as pb;
-use usher_runtime::{Caller, Failure, Violations};
+use usher_runtime::{Caller, Violations};
 
-use super::batch_check_access::{Check, answer_all};
+use super::batch_check_access::{Answers, Check};
 use crate::error::Error;
 use crate::{Community, parse};
 
@@ -11,8 +11,10 @@ pub(crate) async fn check_access(
     request: pb::CheckAccessRequest,
 ) -> Result<pb::CheckAccessResponse, Error> {
     let mut violations = Violations::default();
-    let check = Check::parse("", request, &mut violations);
+    let pb::CheckAccessRequest { user, community, permission, consistency_token } = &request;
+    let check = Check::parse("", user, community, permission, &mut violations);
     let check = parse::required(check, &mut violations)?;
-    let answer = answer_all(service, caller, &[check]).await?.into_iter().next();
-    Ok(answer.ok_or_else(|| Failure::internal("a check was not answered"))?)
+    let checks = std::slice::from_ref(&check);
+    let allowed = Answers::find(service, caller, checks, consistency_token).await?.allowed(&check)?;
+    Ok(pb::CheckAccessResponse { allowed })
 }

@@ -1,37 +1,29 @@
+use std::collections::BTreeSet;
+
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
-use url::Url;
 use usher_api::community as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, SignedIn, Violations};
 
 use crate::access::Reach;
-use crate::authority;
 use crate::catalogue::COMMUNITIES_CREATE;
-use crate::entity::community::{self, Kind};
+use crate::consistency::ConsistencyToken;
+use crate::entity::community::{self, Kind, State};
 use crate::error::Error;
+use crate::event::CommunityFact;
 use crate::grants::Grant;
 use crate::membership::Gift;
+use crate::profile::{FIELDS, Profile};
 use crate::role::{BuiltInRole, RoleId};
-use crate::{Community, event, parse};
-
-const DISPLAY_NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=100;
-const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 0..=1_000;
-const WEBSITE_URI_LENGTH: std::ops::RangeInclusive<usize> = 0..=2_000;
+use crate::tree::{self, Held, HeldCommunity};
+use crate::{Community, authority, event, parse, people};
 
 /// Where the community is to be.
 #[derive(Clone, Copy)]
 enum Place {
     Top,
     Inside(CommunityName),
-}
-
-/// What the request says of the community besides.
-struct Draft {
-    kind: Option<Kind>,
-    display_name: String,
-    description: String,
-    website_uri: String,
 }
 
 pub(crate) async fn create_community(
@@ -43,31 +35,45 @@ pub(crate) async fn create_community(
     let asked = request.community.clone().unwrap_or_default();
     let mut violations = Violations::default();
     let place = Place::parse(&asked.parent_community, &mut violations);
-    let draft = Draft::parse(&asked, &mut violations);
+    let kind = parse_kind(&asked, &mut violations);
+    let profile = Profile::parse(&asked, &BTreeSet::from(FIELDS), &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let place = parse::required(place, &mut violations)?;
     place.authorize(service, caller, maker).await?;
-    let kind = parse::required(draft.kind, &mut violations)?;
+    let kind = parse::required(kind, &mut violations)?;
     violations.finish()?;
-    place.require_room(service).await?;
 
     let once = Once::new(&service.sealing, &service.clock, caller, "CreateCommunity", request_id, &request);
+    if let Some(answer) = once.earlier_answer(&*service.database).await? {
+        return Ok(answer);
+    }
+    people::know(service, maker.user).await?;
     let change = service.database.change().await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
-    let row = draft.into_row(service, kind, place);
+    let row = row(service, kind, place, profile);
+    let held = place.hold(&change, &row).await?;
     community::Entity::insert(community::ActiveModel::from(row.clone()).reset_all())
         .exec_without_returning(&*change)
         .await?;
-    event::community_created(service, &change, &row).await?;
+    event::of_community(service, &change, &row, CommunityFact::Created).await?;
     if matches!(place, Place::Top) {
         make_admin(service, &change, maker, &row).await?;
     }
-    let answer = pb::CreateCommunityResponse { community: Some(row.to_proto()) };
+    let consistency_token = ConsistencyToken::seal(service, held)?;
+    let answer = pb::CreateCommunityResponse { community: Some(row.to_proto(row.state)), consistency_token };
     once.commit(change, &answer).await?;
     tracing::info!(community = %row.name(), "community {} created", row.id);
     Ok(answer)
+}
+
+fn parse_kind(asked: &pb::Community, violations: &mut Violations) -> Option<Kind> {
+    let kind = Kind::from_proto(asked.kind);
+    violations.require(kind.is_some(), "community.kind", "must be MANAGED or MSSP");
+    let fits = asked.parent_community.is_empty() || kind != Some(Kind::Mssp);
+    violations.require(fits, "community.kind", "must be MANAGED inside an MSSP community");
+    kind
 }
 
 impl Place {
@@ -78,24 +84,56 @@ impl Place {
         violations.check("community.parent_community", parent.parse()).map(Self::Inside)
     }
 
-    async fn authorize(self, service: &Community, caller: &Caller, maker: &SignedIn) -> Result<(), Failure> {
+    async fn authorize(self, service: &Community, caller: &Caller, maker: &SignedIn) -> Result<(), Error> {
         match self {
-            Self::Inside(parent) => authority::require(service, caller, COMMUNITIES_CREATE, parent).await,
+            Self::Inside(parent) => {
+                authority::require_for_change(service, caller, COMMUNITIES_CREATE, parent).await
+            }
             Self::Top if maker.platform_admin => Ok(()),
             Self::Top => Err(Failure::PermissionDenied {
                 permission: COMMUNITIES_CREATE.to_owned(),
                 resource: "communities".to_owned(),
-            }),
+            }
+            .into()),
         }
     }
 
-    /// Communities are on two levels, no more: only an MSSP community has others inside, and it is always at
-    /// the top.
-    async fn require_room(self, service: &Community) -> Result<(), Error> {
-        let Self::Inside(name) = self else { return Ok(()) };
-        let parent = community::Entity::find_by_id(name.0).one(&*service.database).await?;
-        let has_room = parent.is_some_and(|parent| parent.kind == Kind::Mssp);
-        if has_room { Ok(()) } else { Err(Error::ParentNotMssp(name)) }
+    /// Holds the tree that `row` will be in. Communities are on two levels, no more: only an MSSP community has others inside,
+    /// and it is always at the top.
+    async fn hold(self, change: &Change, row: &community::Model) -> Result<Held, Error> {
+        let Self::Inside(name) = self else { return tree::plant(change, row.name()).await };
+        let parent = HeldCommunity::take(change, name).await?;
+        parent.require_active()?;
+        if parent.row.kind == Kind::Mssp { Ok(parent.held) } else { Err(Error::ParentNotMssp(name)) }
+    }
+}
+
+fn row(service: &Community, kind: Kind, place: Place, profile: Profile) -> community::Model {
+    let now = service.clock.now();
+    let id = service.random.uuid(now);
+    let parent = match place {
+        Place::Top => None,
+        Place::Inside(parent) => Some(parent.0),
+    };
+    let display_name = profile.display_name.unwrap_or_default();
+    let description = profile.description.unwrap_or_default();
+    community::Model {
+        id,
+        kind,
+        parent_id: parent,
+        root_id: parent.unwrap_or(id),
+        state: State::Active,
+        name_key: parse::name_key(&display_name),
+        search_key: parse::search_key(&display_name, &description),
+        display_name,
+        description,
+        website_uri: profile.website_uri.unwrap_or_default(),
+        version: 1,
+        create_time: now,
+        update_time: now,
+        delete_time: None,
+        purge_time: None,
+        image_id: String::new(),
     }
 }
 
@@ -107,78 +145,9 @@ async fn make_admin(
     row: &community::Model,
 ) -> Result<(), Error> {
     let admin = RoleId::BuiltIn(BuiltInRole::Admin);
-    let reach = match row.kind {
-        Kind::Mssp => Reach::Subtree,
-        Kind::Managed => Reach::Here,
-    };
     let roles = vec![(admin, admin.in_community(row.name()))];
-    let gift = Gift { to: maker.user, by: maker.user, invitation: String::new() };
-    gift.give(service, change, &[Grant { community: row.name(), roles, reach }]).await?;
+    let grant = Grant { community: row.name(), roles, reach: Reach::of(row.kind) };
+    let gift = Gift { root: row.name(), to: maker.user, by: maker.user, invitation: String::new() };
+    gift.give(service, change, &[grant]).await?;
     Ok(())
-}
-
-impl Draft {
-    fn parse(asked: &pb::Community, violations: &mut Violations) -> Self {
-        let kind = Kind::from_proto(asked.kind);
-        violations.require(kind.is_some(), "community.kind", "must be MANAGED or MSSP");
-        let fits = asked.parent_community.is_empty() || kind != Some(Kind::Mssp);
-        violations.require(fits, "community.kind", "must be MANAGED inside an MSSP community");
-        let mut text = |field, value: &str, length| violations.text(field, value, length);
-        Self {
-            kind,
-            display_name: text("community.display_name", &asked.display_name, DISPLAY_NAME_LENGTH),
-            description: text("community.description", &asked.description, DESCRIPTION_LENGTH),
-            website_uri: parse_website_uri(&asked.website_uri, violations),
-        }
-    }
-
-    fn into_row(self, service: &Community, kind: Kind, place: Place) -> community::Model {
-        let now = service.clock.now();
-        let id = service.random.uuid(now);
-        let parent = match place {
-            Place::Top => None,
-            Place::Inside(parent) => Some(parent.0),
-        };
-        community::Model {
-            id,
-            kind,
-            parent_id: parent,
-            root_id: parent.unwrap_or(id),
-            display_name: self.display_name,
-            description: self.description,
-            website_uri: self.website_uri,
-            version: 1,
-            create_time: now,
-            update_time: now,
-        }
-    }
-}
-
-/// Empty, or a URL that leads to a web site and to nothing else, such as a script.
-fn parse_website_uri(value: &str, violations: &mut Violations) -> String {
-    let typed = violations.text("community.website_uri", value, WEBSITE_URI_LENGTH);
-    let leads_to_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-    let valid = typed.is_empty() || Url::parse(&typed).as_ref().is_ok_and(leads_to_web);
-    violations.require(valid, "community.website_uri", "must be an http or https URL");
-    typed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn web_sites_are_http_urls() {
-        let faults = |text: &str| {
-            let mut violations = Violations::default();
-            parse_website_uri(text, &mut violations);
-            violations.iter().count()
-        };
-        for good in ["", "https://northwind.example", " http://localhost:8080/a?b=c "] {
-            assert_eq!(faults(good), 0, "{good}");
-        }
-        for bad in ["northwind.example", "javascript:alert(1)", "ftp://northwind.example", "https://"] {
-            assert_eq!(faults(bad), 1, "{bad}");
-        }
-    }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn get_role(
 
 /// The role that can be given in the community of `name`: its own, or one of its parent, which then bears the
 /// parent's name.
-async fn find(service: &Community, name: &RoleName) -> Result<Option<pb::Role>, Error> {
+pub(super) async fn find(service: &Community, name: &RoleName) -> Result<Option<pb::Role>, Error> {
     let connection = &*service.database;
     let community = community::Entity::find_by_id(name.community.0).one(connection).await?;
     let (Some(community), Ok(id)) = (community, name.id.parse::<RoleId>()) else { return Ok(None) };

@@ -1,81 +1,123 @@
-use sea_orm::sea_query::{Condition, ExprTrait as _, IntoCondition as _, Query, SelectStatement, UnionType};
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
 };
 use usher_api::community as pb;
-use usher_api::name::{CommunityName, UserName};
+use usher_api::name::CommunityName;
 use usher_runtime::page::parse_page_size;
-use usher_runtime::{Caller, Pages, Violations};
+use usher_runtime::{Caller, Failure, Pages, SignedIn, Violations};
 use uuid::Uuid;
 
-use crate::Community;
-use crate::authority::membership_of_role;
-use crate::entity::community::{Column, Entity, Model};
-use crate::entity::{member, member_role};
+use crate::catalogue::COMMUNITIES_GET;
+use crate::entity::community::{Column, Entity, Kind, Model, State};
 use crate::error::Error;
+use crate::keyset::{Cursor, Direction, Key, contains};
+use crate::reach::reached_by;
+use crate::{Community, parse};
 
 const DEFAULT_PAGE: u64 = 50;
 const LARGEST_PAGE: u64 = 200;
+/// The field that orders the list, and its column.
+const ORDERS: [(&str, Column); 2] = [("display_name", Column::NameKey), ("create_time", Column::CreateTime)];
 
-/// The last community of a page: two may have the same name.
-type Cursor = (String, Uuid);
+/// Which communities, and in which order.
+#[derive(Debug)]
+struct Wanted {
+    parent: Option<CommunityName>,
+    kind: Option<Kind>,
+    states: Vec<State>,
+    search: Option<String>,
+    order: Column,
+    direction: Direction,
+    all: bool,
+}
 
 pub(crate) async fn list_communities(
     service: &Community,
     caller: &Caller,
     request: pb::ListCommunitiesRequest,
 ) -> Result<pb::ListCommunitiesResponse, Error> {
-    let person = caller.person()?.user;
+    let person = caller.person()?;
     let mut violations = Violations::default();
-    let parent = Some(&request.parent_community).filter(|text| !text.is_empty());
-    let parent = parent.and_then(|text| violations.check("parent_community", text.parse::<CommunityName>()));
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
+    let wanted = Wanted::parse(&request, &mut violations);
+    if request.show_all && !person.platform_admin {
+        let (permission, resource) = (COMMUNITIES_GET.to_owned(), "communities".to_owned());
+        return Err(Failure::PermissionDenied { permission, resource }.into());
+    }
+    let wanted = parse::required(wanted, &mut violations)?;
     violations.finish()?;
 
-    let pages = Pages::new(&service.sealing, &service.random, caller, "ListCommunities", &parent);
+    let pages = Pages::new(&service.sealing, &service.random, caller, "ListCommunities", &wanted);
     let after: Option<Cursor> = pages.open(&request.page_token)?;
-    let mut rows = Entity::find()
-        .filter(reached_by(person))
-        .filter(Condition::all().add_option(parent.map(|parent| Column::ParentId.eq(parent.0))))
-        .filter(Condition::all().add_option(after.map(following)))
-        .order_by_asc(Column::DisplayName)
-        .order_by_asc(Column::Id)
-        .limit(size + 1)
-        .all(&*service.database)
-        .await?;
-    let next_page_token =
-        pages.cut(&mut rows, size, |row| -> Cursor { (row.display_name.clone(), row.id) })?;
-    let communities = rows.iter().map(Model::to_proto).collect();
+    let mut rows = wanted.page(person, after.as_ref(), size).all(&*service.database).await?;
+    let next_page_token = pages.cut(&mut rows, size, |row| wanted.cursor(row))?;
+    let communities = with_roots(service, &rows).await?;
     Ok(pb::ListCommunitiesResponse { communities, next_page_token })
 }
 
-/// Communities in which the person has a role, given there or above. One set of ids, so that the database
-/// looks these up and does not read through all communities.
-fn reached_by(person: UserName) -> Condition {
-    let mut inheriting = communities_with_roles_of(person);
-    inheriting.and_where(member_role::Column::Inherits.eq(true));
-    let inside = Query::select()
-        .column(Column::Id)
-        .from(Entity)
-        .and_where(Column::ParentId.in_subquery(inheriting))
-        .to_owned();
-    let mut reached = communities_with_roles_of(person);
-    reached.union(UnionType::Distinct, inside);
-    Column::Id.in_subquery(reached).into_condition()
+/// The resources, for which the states of the communities above are read too.
+async fn with_roots(service: &Community, rows: &[Model]) -> Result<Vec<pb::Community>, Error> {
+    let roots: Vec<(Uuid, State)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::State])
+        .filter(Column::Id.is_in(rows.iter().filter_map(|row| row.parent_id)))
+        .into_tuple()
+        .all(&*service.database)
+        .await?;
+    let roots: HashMap<Uuid, State> = roots.into_iter().collect();
+    let root = |row: &Model| roots.get(&row.root_id).copied().unwrap_or(row.state);
+    Ok(rows.iter().map(|row| row.to_proto(root(row))).collect())
 }
 
-fn communities_with_roles_of(person: UserName) -> SelectStatement {
-    Query::select()
-        .column((member_role::Entity, member_role::Column::CommunityId))
-        .from(member_role::Entity)
-        .join(JoinType::InnerJoin, member::Entity, membership_of_role())
-        .and_where(member_role::Column::UserId.eq(person.0))
-        .and_where(member::Column::State.eq(member::State::Active))
-        .to_owned()
-}
+impl Wanted {
+    fn parse(request: &pb::ListCommunitiesRequest, violations: &mut Violations) -> Option<Self> {
+        let parent = Some(&request.parent_community).filter(|text| !text.is_empty());
+        let parent = parent.and_then(|text| violations.check("parent_community", text.parse()));
+        let kind = Kind::from_proto(request.kind);
+        violations.require(kind.is_some() || request.kind == 0, "kind", "must be MANAGED or MSSP");
+        let mut states = Vec::new();
+        for (place, state) in request.states.iter().enumerate() {
+            let known = State::from_proto(*state);
+            let field = format!("states[{place}]");
+            violations.require(known.is_some(), field, "must be ACTIVE, SUSPENDED or DELETED");
+            states.extend(known);
+        }
+        let search = parse::search(&request.search, violations);
+        let (order, direction) = parse::order_by(&request.order_by, &ORDERS, violations)?;
+        Some(Self { parent, kind, states, search, order, direction, all: request.show_all })
+    }
 
-fn following((display_name, id): Cursor) -> Condition {
-    Condition::any()
-        .add(Column::DisplayName.gt(display_name.clone()))
-        .add(Column::DisplayName.eq(display_name).and(Column::Id.gt(id)))
+    /// The beginning of what follows `after`, with one more than a page.
+    fn page(&self, person: &SignedIn, after: Option<&Cursor>, size: u64) -> Select<Entity> {
+        let mut rows = Entity::find();
+        if !self.all {
+            rows = rows.filter(reached_by(person.user, None));
+        }
+        rows = match self.states.as_slice() {
+            [] => rows.filter(Column::State.ne(State::Deleted)),
+            states => rows.filter(Column::State.is_in(states.iter().copied())),
+        };
+        let column = |column| Expr::col((Entity, column));
+        let search = self.search.as_deref().map(|text| contains(column(Column::SearchKey), text));
+        let following = |cursor| self.direction.following(&column(self.order), &column(Column::Id), cursor);
+        let order = self.direction.order();
+        rows.filter(Condition::all().add_option(self.parent.map(|parent| Column::ParentId.eq(parent.0))))
+            .filter(Condition::all().add_option(self.kind.map(|kind| Column::Kind.eq(kind))))
+            .filter(Condition::all().add_option(search))
+            .filter(Condition::all().add_option(after.map(following)))
+            .order_by(self.order, order.clone())
+            .order_by(Column::Id, order)
+            .limit(size + 1)
+    }
+
+    fn cursor(&self, row: &Model) -> Cursor {
+        let key = match self.order {
+            Column::CreateTime => Key::Time(row.create_time.0),
+            _ => Key::Text(row.name_key.clone()),
+        };
+        (key, row.id)
+    }
 }

@@ -1,16 +1,12 @@
-use std::collections::HashMap;
-
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::community as pb;
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::{Caller, Violations};
-use uuid::Uuid;
 
-use crate::access::{Effective, Reach};
+use crate::access::Reach;
 use crate::authority::{Holdings, curious_person, denied};
 use crate::catalogue::{Catalogue, MEMBERS_LIST};
-use crate::entity::role;
 use crate::error::Error;
+use crate::roster::RoleNames;
 use crate::{Community, parse};
 
 pub(crate) async fn list_effective_roles(
@@ -25,39 +21,20 @@ pub(crate) async fn list_effective_roles(
     let community = parse::required(community, &mut violations)?;
     let curious = curious_person(caller, user)?;
 
-    let places = std::iter::once(user).chain(curious).map(|person| (person, community));
-    let holdings = Holdings::load(&*service.database, places).await?;
-    let catalogue = Catalogue::load(&*service.database, holdings.custom_roles()).await?;
+    let connection = &*service.database;
+    let asked = std::iter::once(user).chain(curious).map(|person| (person, community));
+    let holdings = Holdings::load(connection, asked).await?;
+    let catalogue = Catalogue::load(connection, holdings.custom_roles()).await?;
     let may_see =
         |person| holdings.of(person, community).permissions(&catalogue, Reach::Here).contains(MEMBERS_LIST);
     if curious.is_some_and(|person| !may_see(person)) {
         return Err(denied(MEMBERS_LIST, community).into());
     }
-    let effective = holdings.of(user, community);
-    let permissions = effective.permissions(&catalogue, Reach::Here).into_iter().map(str::to_owned).collect();
-    Ok(pb::ListEffectiveRolesResponse { roles: describe(service, effective, community).await?, permissions })
-}
-
-/// The roles by their names, those given in `community` itself first.
-async fn describe(
-    service: &Community,
-    effective: &Effective,
-    community: CommunityName,
-) -> Result<Vec<pb::EffectiveRole>, Error> {
-    let custom: Vec<Uuid> = effective.roles.iter().filter_map(|held| held.role.custom()).collect();
-    let rows = role::Entity::find().filter(role::Column::Id.is_in(custom)).all(&*service.database).await?;
-    let owners: HashMap<Uuid, CommunityName> =
-        rows.into_iter().map(|row| (row.id, CommunityName(row.community_id))).collect();
+    let standing = holdings.of(user, community);
+    let names = RoleNames::load(connection, standing.counting().map(|held| held.role)).await?;
     let (direct, inherited): (Vec<_>, Vec<_>) =
-        effective.roles.iter().partition(|held| held.given_in == community);
-    let described = direct.into_iter().chain(inherited).map(|held| {
-        let owner = held.role.custom().and_then(|id| owners.get(&id).copied()).unwrap_or(held.given_in);
-        let inherited = held.given_in != community;
-        pb::EffectiveRole {
-            role: held.role.in_community(owner).to_string(),
-            inherited_from: if inherited { held.given_in.to_string() } else { String::new() },
-            invitation: held.invitation.clone(),
-        }
-    });
-    Ok(described.collect())
+        standing.counting().partition(|held| held.given_in == community);
+    let roles = direct.into_iter().chain(inherited).map(|held| names.describe(held, community)).collect();
+    let permissions = standing.permissions(&catalogue, Reach::Here).into_iter().map(str::to_owned).collect();
+    Ok(pb::ListEffectiveRolesResponse { roles, permissions })
 }

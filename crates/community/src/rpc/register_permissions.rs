@@ -5,10 +5,11 @@ use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFi
 use usher_api::community as pb;
 use usher_runtime::{Caller, Change, Failure, Violations};
 
-use crate::Community;
-use crate::catalogue;
+use crate::consistency::ConsistencyToken;
 use crate::entity::permission::{ActiveModel, Category, Column, Entity, Model};
 use crate::error::Error;
+use crate::event::{self, PermissionFact};
+use crate::{Community, catalogue, tree};
 
 const MOST_PERMISSIONS: usize = 200;
 const LONGEST_NAME: usize = 64;
@@ -29,10 +30,15 @@ pub(crate) async fn register_permissions(
     }
 
     let change = service.database.change().await?;
+    let held = tree::hold_catalogue(&change).await?;
     write(&change, owner, &rows).await?;
+    let (names, now) = (rows.iter().map(|row| row.name.as_str()), service.clock.now());
+    event::of_permissions(service, &change, names, held.number, PermissionFact::Registered, now).await?;
+    let consistency_token = ConsistencyToken::seal(service, held)?;
     change.commit().await?;
     tracing::info!(owner, permissions = rows.len(), "permissions of {owner} registered");
-    Ok(pb::RegisterPermissionsResponse { permissions: rows.iter().map(Model::to_proto).collect() })
+    let permissions = rows.iter().map(Model::to_proto).collect();
+    Ok(pb::RegisterPermissionsResponse { permissions, consistency_token })
 }
 
 fn parse(owner: &str, asked: &[pb::Permission], violations: &mut Violations) -> Vec<Model> {
@@ -74,18 +80,14 @@ fn is_name(text: &str) -> bool {
 
 /// Writes all of `rows`, or nothing if one belongs to another service: then `change` must be dropped.
 async fn write(change: &Change, owner: &str, rows: &[Model]) -> Result<(), Error> {
-    let mut sorted: Vec<&Model> = rows.iter().collect();
-    // In one order everywhere, so that two replicas that register the same cannot wait for each other.
-    sorted.sort_by(|one, other| one.name.cmp(&other.name));
     let overwrite_own = OnConflict::column(Column::Name)
         .update_columns([Column::Category, Column::Description])
         .action_and_where(Expr::col((Entity, Column::Service)).eq(owner))
         .to_owned();
-    let written =
-        Entity::insert_many(sorted.into_iter().map(|row| ActiveModel::from(row.clone()).reset_all()))
-            .on_conflict(overwrite_own)
-            .exec_without_returning(&**change)
-            .await?;
+    let written = Entity::insert_many(rows.iter().map(|row| ActiveModel::from(row.clone()).reset_all()))
+        .on_conflict(overwrite_own)
+        .exec_without_returning(&**change)
+        .await?;
     if written == rows.len() as u64 {
         return Ok(());
     }

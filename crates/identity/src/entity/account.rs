@@ -30,7 +30,7 @@ pub struct Model {
     pub terms_version: String,
     /// When.
     pub terms_accept_time: Option<Timestamp>,
-    /// Argon2id in the PHC string format.
+    /// Argon2id in the PHC string format. Empty if the account has no password.
     pub password_hash: String,
     /// Counts its changes from 1.
     pub version: i64,
@@ -38,6 +38,8 @@ pub struct Model {
     pub create_time: Timestamp,
     /// When it changed last.
     pub update_time: Timestamp,
+    /// When its person signed in or refreshed a session last, give or take an hour.
+    pub last_seen_time: Option<Timestamp>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -57,6 +59,10 @@ impl Model {
         UserName(self.id)
     }
 
+    fn authentication_methods(&self) -> Vec<String> {
+        if self.password_hash.is_empty() { Vec::new() } else { vec!["password".to_owned()] }
+    }
+
     /// The resource, without anything that opens the account.
     pub(crate) fn to_proto(&self) -> pb::User {
         let State::Active = self.state;
@@ -72,6 +78,8 @@ impl Model {
             etag: self.version.to_string(),
             create_time: Some(self.create_time.into()),
             update_time: Some(self.update_time.into()),
+            authentication_methods: self.authentication_methods(),
+            last_seen_time: self.last_seen_time.map(Into::into),
         }
     }
 }

@@ -18,6 +18,8 @@ pub(crate) async fn authenticate(
         return Err(Failure::internal("not parsed").into());
     };
     let found = account::find_by_email(service, &email).await?;
+    // An account without a password is answered as one that does not exist.
+    let found = found.filter(|account| !account.password_hash.is_empty());
     let stored = found.as_ref().map(|account| account.password_hash.clone());
     let matches = service.hasher.matches(&password, stored).await?;
     let account = found.filter(|_| matches).ok_or(Error::CredentialsInvalid)?;

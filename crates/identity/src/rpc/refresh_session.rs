@@ -4,7 +4,8 @@ use usher_runtime::Violations;
 use usher_runtime::idempotency::parse_request_id;
 
 use crate::Identity;
-use crate::entity::account;
+use crate::account;
+use crate::entity::account::{Entity, Model};
 use crate::error::Error;
 use crate::session::{RefreshToken, credentials, rotate};
 
@@ -18,8 +19,20 @@ pub(crate) async fn refresh_session(
     violations.finish()?;
     let token: RefreshToken = request.refresh_token.parse()?;
     let (session, next) = rotate(service, &token, request_id).await?;
-    let account = account::Entity::find_by_id(session.account_id).one(&*service.database).await?;
+    let account = Entity::find_by_id(session.account_id).one(&*service.database).await?;
     let account = account.ok_or(Error::RefreshTokenInvalid)?;
+    note_seen(service, &account).await?;
     let credentials = credentials(service, &account, &session, next).await?;
     Ok(pb::RefreshSessionResponse { credentials: Some(credentials) })
+}
+
+/// Notes that the person is there, if that is news.
+async fn note_seen(service: &Identity, account: &Model) -> Result<(), Error> {
+    let now = service.clock.now();
+    if account::is_long_unseen(account, now) {
+        let change = service.database.change().await?;
+        account::note_seen(service, &change, account, now).await?;
+        change.commit().await?;
+    }
+    Ok(())
 }

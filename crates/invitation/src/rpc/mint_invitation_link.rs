@@ -15,6 +15,7 @@ pub(crate) async fn mint_invitation_link(
     let row = row.filter(|row| row.name() == name).ok_or(Error::NotFound)?;
     row.require_pending(service.clock.now())?;
     let grants = grant::of_invitation(&*service.database, row.id).await?;
+    offer::require_acceptable(service, &grants).await?;
     let offer = Some(offer::describe(service, &row, &grants).await?);
 
     let token = InvitationToken::generate(&service.random);

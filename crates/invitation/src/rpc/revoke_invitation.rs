@@ -1,14 +1,11 @@
-use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
 use usher_api::invitation as pb;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Once, Violations};
+use usher_runtime::{Caller, Once, Violations};
 
 use crate::acceptance::begin_change;
 use crate::entity::grant;
-use crate::entity::invitation::{Column, Entity, Model, State};
 use crate::error::Error;
-use crate::lifecycle::{self, Fact};
+use crate::lifecycle;
 use crate::{Invitation, access, parse};
 
 pub(crate) async fn revoke_invitation(
@@ -33,29 +30,11 @@ pub(crate) async fn revoke_invitation(
     if !request.etag.is_empty() && request.etag != row.etag() {
         return Err(Error::EtagMismatch);
     }
-    let row = revoke(service, &change, &row).await?;
+    let row = lifecycle::revoke(service, &change, &row).await?;
     let grants = grants.into_iter().map(|grant| grant::Model { live: false, ..grant }).collect::<Vec<_>>();
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     let answer = pb::RevokeInvitationResponse { invitation };
     once.commit(change, &answer).await?;
     tracing::info!(invitation = %row.name(), "invitation {} revoked", row.id);
     Ok(answer)
-}
-
-/// Revokes the invitation unless its time is over by the database's clock. `row` must be locked in `change`.
-async fn revoke(service: &Invitation, change: &Change, row: &Model) -> Result<Model, Error> {
-    let now = service.clock.now();
-    let revoked = Entity::update_many()
-        .col_expr(Column::State, Expr::value(State::Revoked))
-        .col_expr(Column::RevokeTime, Expr::value(now))
-        .col_expr(Column::UpdateTime, Expr::value(now))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(row.id))
-        .filter(lifecycle::free_and_pending(&**change))
-        .exec_with_returning(&**change)
-        .await?;
-    let row = revoked.into_iter().next().ok_or_else(|| Error::Expired(row.name()))?;
-    lifecycle::end_grants(change, std::iter::once(row.id)).await?;
-    lifecycle::tell(service, change, &row, Fact::Revoked).await?;
-    Ok(row)
 }

@@ -170,6 +170,7 @@ impl Story {
             user: user.to_owned(),
             community: place.community.clone(),
             permission: permission.to_owned(),
+            ..CheckAccessRequest::default()
         };
         let request = self.api.as_service(ALERTING, request)?;
         Ok(self.api.community().check_access(request).await?.into_inner().allowed)

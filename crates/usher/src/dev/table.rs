@@ -44,6 +44,7 @@ impl Table {
                         user: person.user.clone(),
                         community: place.community.clone(),
                         permission: permission.to_owned(),
+                        ..CheckAccessRequest::default()
                     };
                     let request = api.as_service(service, request)?;
                     row.push(api.community().check_access(request).await?.into_inner().allowed);

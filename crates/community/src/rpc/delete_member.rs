@@ -1,0 +1,40 @@
+use usher_api::community as pb;
+use usher_api::name::MemberName;
+use usher_runtime::idempotency::parse_request_id;
+use usher_runtime::{Caller, Once, Violations};
+
+use crate::catalogue::MEMBERS_DELETE;
+use crate::consistency::ConsistencyToken;
+use crate::error::Error;
+use crate::membership::HeldMember;
+use crate::{Community, administrators, authority, parse};
+
+pub(crate) async fn delete_member(
+    service: &Community,
+    caller: &Caller,
+    request: pb::DeleteMemberRequest,
+) -> Result<pb::DeleteMemberResponse, Error> {
+    let actor = caller.person()?.user;
+    let mut violations = Violations::default();
+    let name = violations.check("name", request.name.parse::<MemberName>());
+    let request_id = parse_request_id(&request.request_id, &mut violations);
+    let name = parse::required(name, &mut violations)?;
+    authority::require_for_change(service, caller, MEMBERS_DELETE, name.community).await?;
+    violations.finish()?;
+
+    let once = Once::new(&service.sealing, &service.clock, caller, "DeleteMember", request_id, &request);
+    let change = service.database.change().await?;
+    if let Some(answer) = once.begin(&change).await? {
+        return Ok(answer);
+    }
+    let mut member = HeldMember::take(&change, name).await?;
+    member.require_power(&change, actor, MEMBERS_DELETE).await?;
+    member.require_etag(&request.etag)?;
+    member.remove(service, &change).await?;
+    administrators::require_one(&change, &member.community.root).await?;
+    let consistency_token = ConsistencyToken::seal(service, member.community.held)?;
+    let answer = pb::DeleteMemberResponse { consistency_token };
+    once.commit(change, &answer).await?;
+    tracing::info!(member = %name, "member {} removed", name.user);
+    Ok(answer)
+}

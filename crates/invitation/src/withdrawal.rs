@@ -1,0 +1,118 @@
+//! Invitations that end with a membership: those that a member made before he was suspended or removed, and those to him.
+//!
+//! The community service tells of both. Until its word is heard nobody gets in by the first kind, since the inviter's authority is
+//! looked at again in every acceptance.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, Query};
+use sea_orm::{QueryOrder as _, QuerySelect as _};
+use tonic::Code;
+use usher_api::community::MemberEvent;
+use usher_api::identity::GetUserRequest;
+use usher_api::name::{CommunityName, MemberName, UserName};
+use usher_runtime::{EmailAddress, Event, Failure, Subscription};
+use uuid::Uuid;
+
+use crate::Invitation;
+use crate::acceptance::begin_change;
+use crate::entity::grant;
+use crate::entity::invitation::{Column, Entity, Model, State};
+use crate::error::Error;
+use crate::lifecycle;
+
+/// How many invitations are looked at in one statement.
+const BATCH: u64 = 100;
+
+/// The consumer of the community service's events.
+pub(crate) fn subscription(service: Invitation) -> Subscription {
+    Subscription {
+        consumer: "invitation-members",
+        service: "community",
+        handler: Arc::new(move |event| {
+            let service = service.clone();
+            Box::pin(async move { note_end(&service, event).await.map_err(into_failure) })
+        }),
+    }
+}
+
+fn into_failure(error: Error) -> Failure {
+    match error {
+        Error::Shared(failure) => failure,
+        other => Failure::internal(other),
+    }
+}
+
+/// Revokes what ends with the membership. An event that comes twice finds nothing to revoke the second time.
+async fn note_end(service: &Invitation, event: Event) -> Result<(), Error> {
+    if event.kind != "member.suspended" && event.kind != "member.deleted" {
+        return Ok(());
+    }
+    let news = MemberEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
+    let member: MemberName = news.member.parse().map_err(Failure::internal)?;
+    let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
+    let mut concerned = Condition::any().add(Column::InviterId.eq(member.user));
+    if let Some(address) = address(service, UserName(member.user)).await? {
+        concerned = concerned.add(Column::EmailCanonical.eq(address.canonical()));
+    }
+    // Whoever is invited again after that is meant to come.
+    let before = Column::UpdateTime.lte(event.occur_time);
+    let mut pending = Entity::find()
+        .filter(Column::RootId.eq(root.0))
+        .filter(Column::State.eq(State::Pending))
+        .filter(before)
+        .filter(concerned);
+    if member.community != root {
+        pending = pending.filter(Column::Id.in_subquery(offering(member.community)));
+    }
+    let mut after = Uuid::nil();
+    loop {
+        let page = pending.clone().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(BATCH);
+        let rows = page.all(&*service.database).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id;
+        for row in rows {
+            revoke(service, row).await?;
+        }
+    }
+}
+
+/// Selects the invitations that offer something in `community`.
+fn offering(community: CommunityName) -> sea_orm::sea_query::SelectStatement {
+    Query::select()
+        .column(grant::Column::InvitationId)
+        .from(grant::Entity)
+        .and_where(grant::Column::CommunityId.eq(community.0))
+        .and_where(grant::Column::Live.eq(true))
+        .to_owned()
+}
+
+/// Revokes the invitation, unless it has ended meanwhile.
+async fn revoke(service: &Invitation, row: Model) -> Result<(), Error> {
+    // If somebody is just accepting, that acceptance came first.
+    let (change, row) = begin_change(service, row).await?;
+    if row.state != State::Pending {
+        return Ok(());
+    }
+    match lifecycle::revoke(service, &change, &row).await {
+        Ok(row) => {
+            change.commit().await?;
+            tracing::info!(invitation = %row.name(), "invitation {} revoked with a membership", row.id);
+            Ok(())
+        }
+        Err(Error::Expired(_)) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
+/// The address of the account. None if there is no such account any more.
+async fn address(service: &Invitation, user: UserName) -> Result<Option<EmailAddress>, Failure> {
+    let answer = service.identity.clone().get_user(GetUserRequest { name: user.to_string() }).await;
+    match answer {
+        Ok(answer) => Ok(answer.into_inner().user.and_then(|user| user.email.parse().ok())),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(Failure::from_neighbour("identity", status)),
+    }
+}
