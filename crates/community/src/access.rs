@@ -69,8 +69,17 @@ pub(crate) struct Place {
     pub(crate) kind: Kind,
     /// The community at the top of its tree.
     pub(crate) root: CommunityName,
-    /// The more stopped of its own state and that of the root.
+    /// Its own state.
     pub(crate) state: State,
+    /// That of the root.
+    pub(crate) root_state: State,
+}
+
+impl Place {
+    /// The state that it is in fact in.
+    pub(crate) fn effective_state(&self) -> State {
+        self.state.below(self.root_state)
+    }
 }
 
 /// Where one person stands in one community: every role that was given to him there and above. What he may do
@@ -93,10 +102,12 @@ impl Standing {
         if held.suspended {
             obstacles.push(Obstacle::MemberSuspended);
         }
-        match place.state {
-            State::Active => {}
-            State::Suspended => obstacles.push(Obstacle::CommunitySuspended),
-            State::Deleted => obstacles.push(Obstacle::CommunityDeleted),
+        let is = |state| place.state == state || place.root_state == state;
+        if is(State::Suspended) {
+            obstacles.push(Obstacle::CommunitySuspended);
+        }
+        if is(State::Deleted) {
+            obstacles.push(Obstacle::CommunityDeleted);
         }
         obstacles
     }
@@ -131,7 +142,8 @@ impl Standing {
     /// Where he would stand if the community and the one above were active: for acts on a community that is not,
     /// such as to see it or to bring it back.
     pub(crate) fn as_if_active(&self) -> Self {
-        let place = self.place.map(|place| Place { state: State::Active, ..place });
+        let place =
+            self.place.map(|place| Place { state: State::Active, root_state: State::Active, ..place });
         Self { place, roles: self.roles.clone() }
     }
 
@@ -209,7 +221,13 @@ mod tests {
             granted_by: UserName(Uuid::nil()),
             grant_time: Timestamp(0),
         };
-        let place = Place { community: HERE, kind: Kind::Mssp, root: HERE, state: State::Active };
+        let place = Place {
+            community: HERE,
+            kind: Kind::Mssp,
+            root: HERE,
+            state: State::Active,
+            root_state: State::Active,
+        };
         Standing { place: Some(place), roles: roles.iter().map(held).collect() }
     }
 

@@ -89,11 +89,10 @@ impl Holdings {
         let asked =
             (UserName(row.try_get("", "asked_user")?), CommunityName(row.try_get("", "asked_community")?));
         let Some(kind) = row.try_get("", "kind")? else { return Ok(()) };
-        let (own, above): (community::State, community::State) =
-            (row.try_get("", "state")?, row.try_get("", "root_state")?);
+        let (state, root_state) = (row.try_get("", "state")?, row.try_get("", "root_state")?);
         let standing = self.by_asked.entry(asked).or_default();
         let root = CommunityName(row.try_get("", "root_id")?);
-        standing.place = Some(Place { community: asked.1, kind, root, state: std::cmp::max(own, above) });
+        standing.place = Some(Place { community: asked.1, kind, root, state, root_state });
 
         let Some(role) = row.try_get::<Option<String>>("", "role_id")? else { return Ok(()) };
         let given_in = CommunityName(row.try_get("", "community_id")?);
@@ -265,7 +264,7 @@ pub(crate) async fn require_for_change(
         return Ok(());
     }
     if standing.as_if_active().allows(&known, Reach::Here) {
-        return Err(Error::CommunityNotActive { community, state: place.state });
+        return Err(Error::CommunityNotActive { community, state: place.effective_state() });
     }
     Err(denied(permission, community).into())
 }
@@ -287,6 +286,15 @@ pub(crate) async fn standing_of_caller(
 /// about himself, or a service asks.
 pub(crate) fn curious_person(caller: &Caller, user: UserName) -> Result<Option<UserName>, Failure> {
     if caller.service.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(caller.person()?.user).filter(|person| *person != user))
+}
+
+/// The person who must hold a permission to see `user`: whoever calls, or on whose behalf a service does, unless it is himself.
+/// A service that calls for nobody sees all.
+pub(crate) fn seeing_person(caller: &Caller, user: UserName) -> Result<Option<UserName>, Failure> {
+    if caller.person.is_none() && caller.service.is_some() {
         return Ok(None);
     }
     Ok(Some(caller.person()?.user).filter(|person| *person != user))

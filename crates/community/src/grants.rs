@@ -125,7 +125,7 @@ impl Judge {
         match held.place {
             _ if allowed(held) => Ok(()),
             Some(place) if allowed(&held.as_if_active()) => {
-                Err(Error::CommunityNotActive { community, state: place.state })
+                Err(Error::CommunityNotActive { community, state: place.effective_state() })
             }
             _ => Err(denied(permission, community).into()),
         }
@@ -138,7 +138,7 @@ impl Judge {
 
     /// Whether a community that a grant names is stopped, for whomever.
     pub(crate) fn stopped(&self, community: CommunityName) -> Option<State> {
-        let state = self.held(community).place.map(|place| place.state);
+        let state = self.held(community).place.map(|place| place.effective_state());
         state.filter(|state| *state != State::Active)
     }
 
@@ -228,7 +228,7 @@ impl Judge {
     fn find_role(&self, community: &community::Model, text: &str) -> Option<(RoleId, RoleName)> {
         let here = community.name();
         let belongs = |to: CommunityName| to == here || Some(to) == community.parent();
-        let (named_in, id) = split_role(text)?;
+        let (named_in, id) = split_role(text).ok()?;
         match id {
             RoleId::BuiltIn(_) => named_in.is_none_or(belongs).then(|| (id, id.in_community(here))),
             RoleId::Custom(custom) => {
@@ -254,20 +254,15 @@ fn reach(community: &community::Model, grant: &AskedGrant) -> Reach {
 }
 
 /// The community, if one is named, and the id in `text`.
-fn split_role(text: &str) -> Option<(Option<CommunityName>, RoleId)> {
-    if let Ok(name) = text.parse::<RoleName>() {
-        return Some((Some(name.community), name.id.parse().ok()?));
+pub(crate) fn split_role(text: &str) -> Result<(Option<CommunityName>, RoleId), InvalidRoleId> {
+    match text.parse::<RoleName>() {
+        Ok(name) => Ok((Some(name.community), name.id.parse()?)),
+        Err(_) => Ok((None, text.parse()?)),
     }
-    Some((None, text.parse().ok()?))
-}
-
-/// The role that `text` names, in whichever community.
-pub(crate) fn role_in(text: &str) -> Result<RoleId, InvalidRoleId> {
-    split_role(text).map(|(_, id)| id).ok_or(InvalidRoleId)
 }
 
 /// The custom roles that `grants` name.
 fn roles_of(grants: &[AskedGrant]) -> impl Iterator<Item = Uuid> {
     let named = grants.iter().flat_map(|grant| &grant.roles);
-    named.filter_map(|text| split_role(text)?.1.custom())
+    named.filter_map(|text| split_role(text).ok()?.1.custom())
 }

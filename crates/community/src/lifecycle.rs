@@ -12,7 +12,7 @@ use usher_api::name::CommunityName;
 use usher_runtime::{Caller, Change, Failure, Timestamp};
 
 use crate::Community;
-use crate::access::{Place, Reach};
+use crate::access::Reach;
 use crate::authority::{denied, standing_of_caller};
 use crate::catalogue::{COMMUNITIES_DELETE, COMMUNITIES_UPDATE};
 use crate::entity::community::{Column, Entity, Model, State};
@@ -41,8 +41,8 @@ pub(crate) async fn require_power_to_suspend(
     let known = known.ok_or_else(refusal)?;
     match standing.place {
         _ if standing.allows(&known, Reach::Subtree) => Ok(()),
-        Some(Place { state, .. }) if standing.as_if_active().allows(&known, Reach::Subtree) => {
-            Err(Error::CommunityNotActive { community: parent, state })
+        Some(place) if standing.as_if_active().allows(&known, Reach::Subtree) => {
+            Err(Error::CommunityNotActive { community: parent, state: place.effective_state() })
         }
         _ => Err(refusal()),
     }

@@ -118,9 +118,9 @@ pub(crate) fn update_mask<'f>(
     named
 }
 
-/// The roles of a member, as grants in his community: one for each way in which they reach.
+/// The roles of a member, as grants in his community, if that is known: one for each way in which they reach.
 pub(crate) fn member_roles(
-    community: CommunityName,
+    community: Option<CommunityName>,
     listed: &[EffectiveRole],
     violations: &mut Violations,
 ) -> Vec<AskedGrant> {
@@ -136,7 +136,12 @@ pub(crate) fn member_roles(
         };
         match grants.iter_mut().find(|grant| grant.inheritance == inheritance) {
             Some(grant) => grant.roles.push(role.role.clone()),
-            None => grants.push(AskedGrant { field, community, roles: vec![role.role.clone()], inheritance }),
+            None => grants.extend(community.map(|community| AskedGrant {
+                field,
+                community,
+                roles: vec![role.role.clone()],
+                inheritance,
+            })),
         }
     }
     grants

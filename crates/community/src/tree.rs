@@ -21,6 +21,13 @@ pub(crate) struct Held {
     pub(crate) number: i64,
 }
 
+impl Held {
+    /// The change before, for one that turns out to be none and is dropped.
+    pub(crate) fn unchanged(self) -> Self {
+        Self { number: self.number - 1, ..self }
+    }
+}
+
 /// Begins the count of the changes of a new tree.
 pub(crate) async fn plant(change: &Change, root: CommunityName) -> Result<Held, Error> {
     let row = crate::entity::revision::Model { scope: root.0, number: 1 };
@@ -80,9 +87,9 @@ impl HeldCommunity {
         Ok(Self { held, row, root })
     }
 
-    /// The more stopped of its own state and that of the community at the top.
+    /// The state that it is in fact in.
     pub(crate) fn state(&self) -> State {
-        std::cmp::max(self.row.state, self.root.state)
+        self.row.state.below(self.root.state)
     }
 
     /// Refuses unless it and the community at the top are active.

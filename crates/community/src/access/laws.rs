@@ -99,9 +99,9 @@ impl Tree {
             granted_by: UserName(Uuid::nil()),
             grant_time: Timestamp(0),
         });
-        let state = if self.states[0] > self.states[here] { self.states[0] } else { self.states[here] };
+        let (state, root_state) = (self.states[here], self.states[0]);
         let kind = if here == 0 { Kind::Mssp } else { Kind::Managed };
-        let there = Place { community: place(here), kind, root: place(0), state };
+        let there = Place { community: place(here), kind, root: place(0), state, root_state };
         Standing { place: Some(there), roles: roles.collect() }
     }
 

@@ -81,8 +81,8 @@ impl From<Kind> for pb::CommunityKind {
     }
 }
 
-/// The states of a community, from the least to the most stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+/// The states of a community.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum State {
     /// In use.
@@ -97,6 +97,11 @@ pub enum State {
 }
 
 impl State {
+    /// The state that a community of this state is in fact in, below a root of that one.
+    pub(crate) fn below(self, root: Self) -> Self {
+        if root == Self::Active { self } else { root }
+    }
+
     /// The state that a request names.
     pub(crate) fn from_proto(state: i32) -> Option<Self> {
         match pb::CommunityState::try_from(state) {
@@ -148,7 +153,7 @@ impl Model {
             create_time: Some(self.create_time.into()),
             update_time: Some(self.update_time.into()),
             state: pb::CommunityState::from(self.state).into(),
-            effective_state: pb::CommunityState::from(self.state.max(root)).into(),
+            effective_state: pb::CommunityState::from(self.state.below(root)).into(),
             delete_time: self.delete_time.map(Into::into),
             purge_time: self.purge_time.map(Into::into),
             image_id: self.image_id.clone(),

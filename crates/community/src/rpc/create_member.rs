@@ -29,8 +29,8 @@ pub(crate) async fn create_member(
     let asked = request.member.clone().unwrap_or_default();
     let user = violations.check("member.user", asked.user.parse::<UserName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);
+    let grants = parse::member_roles(parent, &asked.roles, &mut violations);
     let place = parse::required(parent, &mut violations)?;
-    let grants = parse::member_roles(place, &asked.roles, &mut violations);
     authority::require_for_change(service, caller, MEMBERS_CREATE, place).await?;
     let user = parse::required(user, &mut violations)?;
     violations.finish()?;

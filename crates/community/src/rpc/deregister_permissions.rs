@@ -42,12 +42,17 @@ pub(crate) async fn deregister_permissions(
         return Err(Error::PermissionTaken { permission, service });
     }
     let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    require_unused(&change, &names).await?;
-    Entity::delete_many().filter(Column::Name.is_in(names.iter().copied())).exec(&*change).await?;
-    let (now, gone) = (service.clock.now(), PermissionFact::Deregistered);
-    event::of_permissions(service, &change, names.iter().copied(), held.number, gone, now).await?;
+    let held = if names.is_empty() {
+        held.unchanged()
+    } else {
+        require_unused(&change, &names).await?;
+        Entity::delete_many().filter(Column::Name.is_in(names.iter().copied())).exec(&*change).await?;
+        let (now, gone) = (service.clock.now(), PermissionFact::Deregistered);
+        event::of_permissions(service, &change, names.iter().copied(), held.number, gone, now).await?;
+        change.commit().await?;
+        held
+    };
     let consistency_token = ConsistencyToken::seal(service, held)?;
-    change.commit().await?;
     tracing::info!(owner, permissions = names.len(), "permissions of {owner} deregistered");
     Ok(pb::DeregisterPermissionsResponse { consistency_token })
 }

@@ -28,7 +28,7 @@ pub(crate) async fn explain_access(
         role: Some(names.describe(held, check.community)),
         obstacles: obstacles.into_iter().map(|obstacle| to_proto(obstacle).into()).collect(),
     });
-    let state = standing.place.map_or(CommunityState::Unspecified, |place| place.state.into());
+    let state = standing.place.map_or(CommunityState::Unspecified, |place| place.effective_state().into());
     Ok(pb::ExplainAccessResponse { allowed, community_state: state.into(), paths: paths.collect() })
 }
 

@@ -4,7 +4,7 @@ use usher_api::name::{CommunityName, MemberName, UserName};
 use usher_runtime::{Caller, Violations};
 
 use crate::access::Reach;
-use crate::authority::{Holdings, curious_person, denied};
+use crate::authority::{Holdings, denied, seeing_person};
 use crate::catalogue::{Catalogue, MEMBERS_LIST};
 use crate::entity::community;
 use crate::error::Error;
@@ -18,7 +18,7 @@ pub(crate) async fn get_member(
 ) -> Result<pb::GetMemberResponse, Error> {
     let name = parse_name(caller, &request.name)?;
     let (user, place) = (UserName(name.user), name.community);
-    let curious = curious_person(caller, user)?;
+    let curious = seeing_person(caller, user)?;
     let connection = &*service.database;
     let asked = std::iter::once(user).chain(curious).map(|person| (person, place));
     let holdings = Holdings::load(connection, asked).await?;

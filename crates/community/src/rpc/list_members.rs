@@ -13,7 +13,7 @@ use crate::catalogue::MEMBERS_LIST;
 use crate::entity::member::{Column, Entity, Model, State};
 use crate::entity::{community, member_role};
 use crate::error::Error;
-use crate::grants::role_in;
+use crate::grants::split_role;
 use crate::keyset::{Cursor, Direction, Key, contains};
 use crate::role::RoleId;
 use crate::roster::Roster;
@@ -30,7 +30,8 @@ const ORDERS: [(&str, Column); 3] =
 struct Wanted {
     search: Option<String>,
     states: Vec<State>,
-    role: Option<RoleId>,
+    /// The community in which it is named, if it is, and its id.
+    role: Option<(Option<CommunityName>, RoleId)>,
     source: MemberSource,
     without_roles: bool,
     order: Column,
@@ -56,6 +57,9 @@ pub(crate) async fn list_members(
 
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListMembers", &(parent, &wanted));
     let after: Option<Cursor> = pages.open(&request.page_token)?;
+    if !wanted.can_be_held_in(&community) {
+        return Ok(pb::ListMembersResponse::default());
+    }
     let mut people = Vec::new();
     if wanted.source != MemberSource::Inherited {
         people.extend(wanted.page(wanted.direct(&community), after.as_ref(), size).all(connection).await?);
@@ -82,7 +86,7 @@ impl Wanted {
             states.extend(known);
         }
         let role = Some(&request.role).filter(|text| !text.is_empty());
-        let role = role.and_then(|text| violations.check("role", role_in(text)));
+        let role = role.and_then(|text| violations.check("role", split_role(text)));
         let source = violations
             .check("source", MemberSource::try_from(request.source).map_err(|_| "must be a known value"));
         let order = parse::order_by(&request.order_by, &ORDERS, violations);
@@ -91,10 +95,17 @@ impl Wanted {
         Some(Self { search, states, role, source: source?, without_roles, order, direction })
     }
 
+    /// Whether the role, if one is wanted, is one of this community or of the one above: others are no roles here, whoever
+    /// has them elsewhere.
+    fn can_be_held_in(&self, community: &community::Model) -> bool {
+        let named_in = self.role.and_then(|(named_in, _)| named_in);
+        named_in.is_none_or(|named_in| named_in == community.name() || Some(named_in) == community.parent())
+    }
+
     /// Members.
     fn direct(&self, community: &community::Model) -> Select<Entity> {
         let mut rows = Entity::find().filter(Column::CommunityId.eq(community.id));
-        if let Some(role) = self.role {
+        if let Some((_, role)) = self.role {
             let here =
                 roles_of(role).and_where(role_column().equals((Entity, Column::CommunityId))).to_owned();
             let above = roles_of(role)
@@ -125,7 +136,7 @@ impl Wanted {
             .filter(Column::CommunityId.eq(community.root_id))
             .filter(Column::Inherits.eq(true))
             .filter(Expr::exists(here).not());
-        if let Some(role) = self.role {
+        if let Some((_, role)) = self.role {
             let above = roles_of(role)
                 .and_where(role_column().equals((Entity, Column::CommunityId)))
                 .and_where(member_role::Column::Inherits.eq(true))

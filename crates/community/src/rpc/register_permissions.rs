@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use usher_api::community as pb;
 use usher_runtime::{Caller, Change, Failure, Violations};
@@ -31,13 +31,20 @@ pub(crate) async fn register_permissions(
 
     let change = service.database.change().await?;
     let held = tree::hold_catalogue(&change).await?;
-    write(&change, owner, &rows).await?;
-    let (names, now) = (rows.iter().map(|row| row.name.as_str()), service.clock.now());
-    event::of_permissions(service, &change, names, held.number, PermissionFact::Registered, now).await?;
-    let consistency_token = ConsistencyToken::seal(service, held)?;
-    change.commit().await?;
-    tracing::info!(owner, permissions = rows.len(), "permissions of {owner} registered");
+    let news = news(&change, owner, &rows).await?;
+    let held = if news.is_empty() {
+        // Services register whenever they start. What changes nothing is no change, and nobody hears of it.
+        held.unchanged()
+    } else {
+        write(&change, &news).await?;
+        let (names, now) = (news.iter().map(|row| row.name.as_str()), service.clock.now());
+        event::of_permissions(service, &change, names, held.number, PermissionFact::Registered, now).await?;
+        change.commit().await?;
+        held
+    };
+    tracing::info!(owner, permissions = news.len(), "permissions of {owner} registered");
     let permissions = rows.iter().map(Model::to_proto).collect();
+    let consistency_token = ConsistencyToken::seal(service, held)?;
     Ok(pb::RegisterPermissionsResponse { permissions, consistency_token })
 }
 
@@ -78,28 +85,28 @@ fn is_name(text: &str) -> bool {
         && text.split_once('.').is_some_and(|(resource, verb)| is_word(resource) && is_word(verb))
 }
 
-/// Writes all of `rows`, or nothing if one belongs to another service: then `change` must be dropped.
-async fn write(change: &Change, owner: &str, rows: &[Model]) -> Result<(), Error> {
-    let overwrite_own = OnConflict::column(Column::Name)
-        .update_columns([Column::Category, Column::Description])
-        .action_and_where(Expr::col((Entity, Column::Service)).eq(owner))
-        .to_owned();
-    let written = Entity::insert_many(rows.iter().map(|row| ActiveModel::from(row.clone()).reset_all()))
-        .on_conflict(overwrite_own)
+/// Those of `rows` that the catalogue, which is held, does not have like this.
+async fn news<'r>(change: &Change, owner: &str, rows: &'r [Model]) -> Result<Vec<&'r Model>, Error> {
+    let known = Entity::find()
+        .filter(Column::Name.is_in(rows.iter().map(|row| row.name.as_str())))
+        .order_by_asc(Column::Name)
+        .all(&**change)
+        .await?;
+    if let Some(taken) = known.iter().find(|row| row.service != owner) {
+        let (permission, service) = (taken.name.clone(), taken.service.clone());
+        return Err(Error::PermissionTaken { permission, service });
+    }
+    Ok(rows.iter().filter(|row| !known.contains(row)).collect())
+}
+
+async fn write(change: &Change, rows: &[&Model]) -> Result<(), Error> {
+    let overwrite =
+        OnConflict::column(Column::Name).update_columns([Column::Category, Column::Description]).to_owned();
+    Entity::insert_many(rows.iter().map(|row| ActiveModel::from((*row).clone()).reset_all()))
+        .on_conflict(overwrite)
         .exec_without_returning(&**change)
         .await?;
-    if written == rows.len() as u64 {
-        return Ok(());
-    }
-    let taken = Entity::find()
-        .filter(Column::Name.is_in(rows.iter().map(|row| row.name.as_str())))
-        .filter(Column::Service.ne(owner))
-        .order_by_asc(Column::Name)
-        .one(&**change)
-        .await?;
-    // It may have gone between the two statements.
-    let taken = taken.ok_or(Failure::ConcurrentChange)?;
-    Err(Error::PermissionTaken { permission: taken.name, service: taken.service })
+    Ok(())
 }
 
 #[cfg(test)]

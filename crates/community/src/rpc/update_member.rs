@@ -29,9 +29,10 @@ pub(crate) async fn update_member(
     let mut violations = Violations::default();
     let name = violations.check("member.name", asked.name.parse::<MemberName>());
     parse::update_mask(request.update_mask.as_ref(), &["roles"], |_| true, &mut violations);
+    let community = name.map(|name| name.community);
+    let grants = parse::member_roles(community, &asked.roles, &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    let grants = parse::member_roles(name.community, &asked.roles, &mut violations);
     authority::require_for_change(service, caller, MEMBERS_UPDATE, name.community).await?;
     violations.finish()?;
 

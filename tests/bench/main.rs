@@ -1,0 +1,161 @@
+//! How fast access is answered, beside what the machine can do at all in the same run: only the ratios mean something elsewhere.
+//!
+//! Starts a suite on PostgreSQL, fills it with `usher seed`, and measures. Never part of the tests.
+
+mod measure;
+mod population;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use sandbox::{Caller, Database, Options, Service, Suite, Topology};
+use sea_orm::ConnectionTrait as _;
+use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use usher_api::community::{BatchCheckAccessRequest, CheckAccessRequest, ListMembersRequest};
+
+use measure::{Measured, measure};
+use population::Population;
+
+/// Measures the community service.
+#[derive(Parser)]
+struct Arguments {
+    /// An empty folder for everything that the suite writes
+    #[arg(long)]
+    folder: PathBuf,
+    /// Managed communities inside one MSSP community
+    #[arg(long, default_value = "1000")]
+    communities: String,
+    /// People
+    #[arg(long, default_value = "100000")]
+    users: String,
+    /// Memberships
+    #[arg(long, default_value = "1000000")]
+    memberships: String,
+    /// How long each measurement lasts, in seconds
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Calls at a time
+    #[arg(long, default_value_t = 32)]
+    concurrency: usize,
+}
+
+/// As many connections as the service has to its database.
+const CONNECTIONS: u32 = 10;
+/// The checks in one batch, as many as there may be.
+const BATCH: usize = 1_000;
+/// How deep in a list "deep" is, in pages of [`PAGE`].
+const DEPTH: usize = 100;
+const PAGE: i32 = 5;
+
+#[tokio::main]
+async fn main() {
+    let arguments = Arguments::parse();
+    let options = Options::new(Database::Postgres, Topology::Apart);
+    let suite = Suite::start(&arguments.folder, &options).await.expect("the suite must start");
+    let sizes = [&*arguments.communities, &*arguments.users, &*arguments.memberships];
+    let people = Population::make(&suite.description, sizes).await;
+    let bench = Bench {
+        caller: Caller::nobody_at(&suite.description).service("alerts"),
+        people,
+        concurrency: arguments.concurrency,
+        time: Duration::from_secs(arguments.seconds),
+    };
+    let database = bench.database().await;
+    let rpc = bench.rpc(&suite.description.endpoints[&Service::Community][0]).await;
+    let check = bench.check(true).await;
+    let small = bench.check(false).await;
+    let batch = bench.batch().await;
+    let (first, deep) = (bench.page(0).await, bench.page(DEPTH).await);
+
+    println!("\n{:44} {:>10} {:>10} {:>10}", "", "per second", "p50 ms", "p99 ms");
+    for (name, measured) in [
+        ("limit: SELECT 1", &database),
+        ("limit: a health check over gRPC", &rpc),
+        ("CheckAccess, in the large tree", &check),
+        ("CheckAccess, in a tree of one", &small),
+        ("BatchCheckAccess of 1,000", &batch),
+        ("ListMembers, first page of 5", &first),
+        ("ListMembers, page 100 of 5", &deep),
+    ] {
+        println!("{name:44} {measured}");
+    }
+    println!("\nCheckAccess reaches {:.0} % of SELECT 1", 100.0 * check.per_second() / database.per_second());
+    println!("CheckAccess reaches {:.0} % of a health check", 100.0 * check.per_second() / rpc.per_second());
+    println!("the large tree takes {:.2} times the small one", check.median() / small.median());
+    println!("a check in a batch takes {:.3} of one alone", batch.median() / BATCH as f64 / check.median());
+    println!("page 100 takes {:.2} times page 1", deep.median() / first.median());
+    for complaint in suite.stop() {
+        eprintln!("bench: {complaint}");
+    }
+}
+
+struct Bench {
+    caller: Caller,
+    people: Population,
+    concurrency: usize,
+    time: Duration,
+}
+
+impl Bench {
+    /// What the database answers at all.
+    async fn database(&self) -> Measured {
+        let mut options = sea_orm::ConnectOptions::new(&self.people.url);
+        options.max_connections(CONNECTIONS).sqlx_logging(false);
+        let database = sea_orm::Database::connect(options).await.expect("the database answers");
+        measure(self.concurrency, self.time, async |_| {
+            database.execute_unprepared("SELECT 1").await.expect("it answers");
+        })
+        .await
+    }
+
+    /// What the transport answers at all.
+    async fn rpc(&self, address: &str) -> Measured {
+        let channel = Endpoint::from_shared(address.to_owned()).expect("an address").connect_lazy();
+        let client = HealthClient::new(channel);
+        measure(self.concurrency, self.time, async |_| {
+            client.clone().check(HealthCheckRequest::default()).await.expect("it answers");
+        })
+        .await
+    }
+
+    async fn check(&self, large: bool) -> Measured {
+        let client = self.caller.community();
+        measure(self.concurrency, self.time, async |number| {
+            let request = if large { self.people.check(number) } else { self.people.small_check() };
+            client.clone().check_access(request).await.expect("it answers");
+        })
+        .await
+    }
+
+    async fn batch(&self) -> Measured {
+        let client = self.caller.community();
+        measure(2, self.time, async |number| {
+            let checks: Vec<CheckAccessRequest> =
+                (0..BATCH).map(|check| self.people.check(number * BATCH + check)).collect();
+            let request = BatchCheckAccessRequest { checks, ..BatchCheckAccessRequest::default() };
+            client.clone().batch_check_access(request).await.expect("it answers");
+        })
+        .await
+    }
+
+    /// The page of the community with most members that comes after `depth` others.
+    async fn page(&self, depth: usize) -> Measured {
+        let client = self.caller.community();
+        let mut request = ListMembersRequest {
+            parent: self.people.largest.clone(),
+            page_size: PAGE,
+            ..ListMembersRequest::default()
+        };
+        for _ in 0..depth {
+            let page = client.clone().list_members(request.clone()).await.expect("it answers").into_inner();
+            request.page_token = page.next_page_token;
+        }
+        measure(1, self.time, async |_| {
+            client.clone().list_members(request.clone()).await.expect("it answers");
+        })
+        .await
+    }
+}
