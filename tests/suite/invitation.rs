@@ -9,3 +9,4 @@ mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
+mod withdrawal;

@@ -2,5 +2,7 @@
 //! once, not in every combination.
 
 mod dev;
+mod query_plans;
+mod seeding;
 mod settings;
 mod stopping;

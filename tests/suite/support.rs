@@ -1,5 +1,6 @@
 //! What tests say often.
 
+pub mod acts;
 pub mod mail;
 pub mod people;
 pub mod refusal;

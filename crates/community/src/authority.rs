@@ -16,6 +16,7 @@ use crate::catalogue::{ByName, Permission};
 use crate::consistency::ConsistencyToken;
 use crate::entity::{community, member, member_role, permission, role_permission};
 use crate::error::Error;
+use crate::role::RoleId;
 
 /// A person in a community.
 pub(crate) type Asked = (UserName, CommunityName);
@@ -84,7 +85,7 @@ impl Holdings {
     fn note_role(
         &mut self,
         row: &QueryResult,
-        seen: &mut HashSet<(Asked, CommunityName, String, bool)>,
+        seen: &mut HashSet<(Asked, CommunityName, RoleId, bool)>,
     ) -> Result<(), DbErr> {
         let asked =
             (UserName(row.try_get("", "asked_user")?), CommunityName(row.try_get("", "asked_community")?));
@@ -95,13 +96,16 @@ impl Holdings {
         standing.place = Some(Place { community: asked.1, kind, root, state, root_state });
 
         let Some(role) = row.try_get::<Option<String>>("", "role_id")? else { return Ok(()) };
+        // A newer version of the program may have given a role that this one does not know. It counts for nothing here, and
+        // takes nothing from the others.
+        let Ok(role) = role.parse::<RoleId>() else { return Ok(()) };
         let given_in = CommunityName(row.try_get("", "community_id")?);
         let inherits = row.try_get("", "inherits")?;
         if !seen.insert((asked, given_in, role, inherits)) {
             return Ok(());
         }
         standing.roles.push(HeldRole {
-            role: row.try_get("", "role_id")?,
+            role,
             given_in,
             inherits,
             suspended: row.try_get::<member::State>("", "member_state")? != member::State::Active,

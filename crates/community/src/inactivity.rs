@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait as _;
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait as _, Func, JoinType, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Query, SelectStatement};
+use sea_orm::{ColumnTrait as _, ConnectionTrait as _, JoinType, Order};
 use usher_api::name::{CommunityName, MemberName, UserName};
 use usher_runtime::Timestamp;
 use uuid::Uuid;
@@ -58,51 +58,46 @@ pub(crate) async fn suspend_absent_members(service: &Community) -> Result<(), Er
 
 /// Active members who, by the copy, were not seen for long, in communities that ask for it or whose root does.
 fn perhaps_absent(service: &Community, after: Option<(Uuid, Uuid)>) -> SelectStatement {
-    let above = Alias::new("above");
     let column = |column| Expr::col((member::Entity, column));
     let limit = service.clock.now().before(service.config.inactive_after);
-    let asks = |table: sea_orm::sea_query::DynIden| {
-        Expr::col((table, settings::Column::DeactivateInactiveMembers)).eq(true)
-    };
     let last_seen = Expr::col((person::Entity, person::Column::LastSeenTime));
     let seen = Func::coalesce([last_seen, column(member::Column::CreateTime)]);
-    let own = sea_orm::sea_query::IntoIden::into_iden(settings::Entity);
-    let joined = |table: sea_orm::sea_query::DynIden, id: community::Column| {
-        Expr::col((table, settings::Column::CommunityId)).equals((community::Entity, id))
-    };
-    let root = sea_orm::sea_query::IntoIden::into_iden(above.clone());
+    let of_member =
+        Expr::col((person::Entity, person::Column::UserId)).equals((member::Entity, member::Column::UserId));
     let mut select = Query::select();
     select
         .columns([(member::Entity, member::Column::CommunityId), (member::Entity, member::Column::UserId)])
         .from(member::Entity)
-        .join(
-            JoinType::InnerJoin,
-            community::Entity,
-            Expr::col((community::Entity, community::Column::Id))
-                .equals((member::Entity, member::Column::CommunityId)),
-        )
-        .join(
-            JoinType::InnerJoin,
-            person::Entity,
-            Expr::col((person::Entity, person::Column::UserId))
-                .equals((member::Entity, member::Column::UserId)),
-        )
-        .join(JoinType::LeftJoin, settings::Entity, joined(own.clone(), community::Column::Id))
-        .join_as(JoinType::LeftJoin, settings::Entity, above, joined(root.clone(), community::Column::RootId))
-        .cond_where(Condition::any().add(asks(own)).add(asks(root)))
+        .join(JoinType::InnerJoin, person::Entity, of_member)
+        .and_where(column(member::Column::CommunityId).in_subquery(asking_communities()))
         .and_where(column(member::Column::State).eq(State::Active))
         .and_where(column(member::Column::CreateTime).lte(limit))
         .and_where(Expr::expr(seen).lte(limit))
-        .order_by((member::Entity, member::Column::CommunityId), sea_orm::Order::Asc)
-        .order_by((member::Entity, member::Column::UserId), sea_orm::Order::Asc)
+        .order_by((member::Entity, member::Column::CommunityId), Order::Asc)
+        .order_by((member::Entity, member::Column::UserId), Order::Asc)
         .limit(BATCH);
     if let Some((community, user)) = after {
-        let next = column(member::Column::CommunityId).gt(community).or(column(member::Column::CommunityId)
-            .eq(community)
-            .and(column(member::Column::UserId).gt(user)));
+        let same = column(member::Column::CommunityId).eq(community);
+        let next = column(member::Column::CommunityId)
+            .gt(community)
+            .or(same.and(column(member::Column::UserId).gt(user)));
         select.and_where(next);
     }
     select
+}
+
+/// Selects the communities that ask for it, or whose root does. Most ask for nothing, so the search begins here.
+fn asking_communities() -> SelectStatement {
+    let of_settings = (settings::Entity, settings::Column::CommunityId);
+    let own_or_above = Expr::col((community::Entity, community::Column::Id))
+        .equals(of_settings)
+        .or(Expr::col((community::Entity, community::Column::RootId)).equals(of_settings));
+    Query::select()
+        .column((community::Entity, community::Column::Id))
+        .from(settings::Entity)
+        .join(JoinType::InnerJoin, community::Entity, own_or_above)
+        .and_where(settings::Column::DeactivateInactiveMembers.eq(true))
+        .to_owned()
 }
 
 async fn suspend_if_absent(service: &Community, name: MemberName) -> Result<(), Error> {

@@ -1,15 +1,16 @@
 use futures::future::join_all;
-use sandbox::{Caller, Service};
-use sea_orm::{ConnectionTrait as _, Statement};
+use sandbox::Caller;
 use tonic::Code;
 use usher_api::community::apply_grants_response::Decision;
 use usher_api::community::{ApplyGrantsRequest, Grant, GrantOutcome, Inheritance};
 use uuid::Uuid;
 
-use super::{alone, application, decide, enrol, holder, invitation_service, may, no_community, somebody};
+use super::{
+    alone, application, decide, enrol, holder, invitation_service, may, no_community, somebody, told,
+};
 use crate::support::people::admin;
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::rows::{database, forget_member};
+use crate::support::rows::forget_member;
 use crate::support::tree::{grant, managed, mssp, role};
 
 /// The outcome of each grant.
@@ -28,18 +29,6 @@ fn refused_in(decision: Decision) -> Vec<String> {
         Decision::Refused(refused) => refused.communities,
         Decision::Applied(applied) => panic!("applied {:?}", applied.grants),
     }
-}
-
-/// The events about a membership, in their order.
-async fn told(community: &str, user: &str) -> Vec<(String, i64)> {
-    let database = database(Service::Community).await;
-    let member = format!("{community}/members/{}", user.trim_start_matches("users/"));
-    let sql = "SELECT kind, version FROM outbox WHERE resource = $1 ORDER BY version";
-    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, [member.into()]);
-    let rows = database.query_all_raw(statement).await.expect("the statement runs");
-    let read =
-        |row: &sea_orm::QueryResult| (row.try_get("", "kind").unwrap(), row.try_get("", "version").unwrap());
-    rows.iter().map(read).collect()
 }
 
 #[tokio::test]

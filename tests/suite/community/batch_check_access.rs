@@ -3,6 +3,7 @@ use tonic::{Code, Status};
 use usher_api::community::{BatchCheckAccessRequest, CheckAccessRequest};
 
 use super::{alone, enrol, holder, somebody};
+use crate::support::acts::{delete_community, suspend_community, suspend_member};
 use crate::support::people::admin;
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::tree::{grant, mssp};
@@ -12,11 +13,13 @@ fn check(user: &str, community: &str, permission: &str) -> CheckAccessRequest {
         user: user.to_owned(),
         community: community.to_owned(),
         permission: permission.to_owned(),
+        consistency_token: String::new(),
     }
 }
 
 async fn answers(caller: &Caller, checks: Vec<CheckAccessRequest>) -> Result<Vec<bool>, Status> {
-    let answer = caller.community().batch_check_access(BatchCheckAccessRequest { checks }).await?;
+    let request = BatchCheckAccessRequest { checks, consistency_token: String::new() };
+    let answer = caller.community().batch_check_access(request).await?;
     Ok(answer.into_inner().results.into_iter().map(|result| result.allowed).collect())
 }
 
@@ -51,6 +54,44 @@ async fn different_people_in_different_places_do_not_mix() {
         [&one, &two].into_iter().flat_map(|user| places.map(|place| check(user, place, "communities.get")));
     let service = Caller::nobody().service("alerts");
     assert_eq!(answers(&service, crossed.collect()).await.unwrap(), [true, false, false, true]);
+}
+
+#[tokio::test]
+async fn who_and_what_is_stopped_does_not_stop_the_others() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 3).await;
+    let (root, one, two, three) = (&tree.root, &tree.inside[0], &tree.inside[1], &tree.inside[2]);
+    let (user, other) = (somebody(), somebody());
+    enrol(&admin, root, &user, vec![grant(root, &["guest"]), grant(one, &["guest"])]).await;
+    enrol(&admin, root, &other, vec![grant(root, &["guest"])]).await;
+    let asked = || {
+        let people = [&user, &other, &admin.name];
+        let everywhere = [root, one, two, three];
+        people.into_iter().flat_map(move |user| everywhere.map(|place| check(user, place, "communities.get")))
+    };
+    let service = Caller::nobody().service("alerts");
+    let allowed = || answers(&service, asked().collect());
+    assert_eq!(allowed().await.unwrap(), [true; 12]);
+
+    suspend_member(&admin, root, &user).await;
+    suspend_community(&admin, two).await;
+    delete_community(&admin, three).await;
+    let (his, the_others) = ([false, true, false, false], [true, true, false, false]);
+    assert_eq!(allowed().await.unwrap(), [his, the_others, the_others].concat());
+    suspend_community(&admin, root).await;
+    assert_eq!(allowed().await.unwrap(), [false; 12]);
+}
+
+#[tokio::test]
+async fn a_check_asked_twice_is_answered_twice() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    let (user, inside) = (somebody(), &tree.inside[0]);
+    enrol(&admin, &tree.root, &user, vec![grant(inside, &["guest"])]).await;
+    let (yes, no) = (check(&user, inside, "communities.get"), check(&user, inside, "members.delete"));
+    let checks = vec![yes.clone(), no.clone(), yes.clone(), no, yes];
+    let service = Caller::nobody().service("alerts");
+    assert_eq!(answers(&service, checks).await.unwrap(), [true, false, true, false, true]);
 }
 
 #[tokio::test]

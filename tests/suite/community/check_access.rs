@@ -3,6 +3,10 @@ use tonic::{Code, Status};
 use usher_api::community::{CheckAccessRequest, CommunityKind, PermissionCategory};
 
 use super::{alone, enrol, holder, may, no_community, permission, somebody};
+use crate::support::acts::{
+    delete_community, reactivate_community, reactivate_member, remove_member, suspend_community,
+    suspend_member, undelete_community,
+};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::tree::{community, grant, managed, mssp, role};
@@ -12,6 +16,7 @@ async fn check(caller: &Caller, user: &str, community: &str, permission: &str) -
         user: user.to_owned(),
         community: community.to_owned(),
         permission: permission.to_owned(),
+        consistency_token: String::new(),
     };
     Ok(caller.community().check_access(request).await?.into_inner().allowed)
 }
@@ -65,6 +70,101 @@ async fn a_community_made_later_is_reached_from_above() {
     let later = community(&admin, CommunityKind::Managed, &tree.root).await;
     assert!(may(&everywhere, &later, "communities.get").await);
     assert!(!may(&inside, &later, "communities.get").await);
+}
+
+#[tokio::test]
+async fn a_suspended_member_loses_what_he_was_given_there_and_nothing_else() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 2).await;
+    let work = permission(PermissionCategory::Manage).await;
+    let (root, one, two) = (&tree.root, &tree.inside[0], &tree.inside[1]);
+    let user = somebody();
+    enrol(&admin, root, &user, vec![grant(root, &["guest"]), grant(one, &["analyst"])]).await;
+    let places = [root, one, two];
+    assert_eq!(reach(&user, &places, &work).await, "r- rw r-");
+
+    suspend_member(&admin, one, &user).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- r- r-");
+    suspend_member(&admin, root, &user).await;
+    assert_eq!(reach(&user, &places, &work).await, "-- -- --");
+    reactivate_member(&admin, one, &user).await;
+    assert_eq!(reach(&user, &places, &work).await, "-- rw --");
+    reactivate_member(&admin, root, &user).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- rw r-");
+}
+
+#[tokio::test]
+async fn a_removed_member_keeps_what_he_has_elsewhere() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 2).await;
+    let work = permission(PermissionCategory::Manage).await;
+    let (root, one, two) = (&tree.root, &tree.inside[0], &tree.inside[1]);
+    let user = somebody();
+    enrol(&admin, root, &user, vec![grant(root, &["guest"]), grant(one, &["analyst"])]).await;
+    remove_member(&admin, one, &user).await;
+    assert_eq!(reach(&user, &[root, one, two], &work).await, "r- r- r-");
+    enrol(&admin, root, &user, vec![grant(two, &["analyst"])]).await;
+    remove_member(&admin, root, &user).await;
+    assert_eq!(reach(&user, &[root, one, two], &work).await, "-- -- rw");
+}
+
+#[tokio::test]
+async fn in_a_community_that_is_stopped_nobody_is_allowed_anything() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 2).await;
+    let work = permission(PermissionCategory::Manage).await;
+    let (root, one, two) = (&tree.root, &tree.inside[0], &tree.inside[1]);
+    let user = somebody();
+    enrol(&admin, root, &user, vec![grant(root, &["guest"]), grant(one, &["analyst"])]).await;
+    let places = [root, one, two];
+
+    suspend_community(&admin, one).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- -- r-");
+    assert!(!may(&admin.name, one, "communities.update").await);
+    reactivate_community(&admin, one).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- rw r-");
+    delete_community(&admin, two).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- rw --");
+    undelete_community(&admin, two).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- rw r-");
+}
+
+#[tokio::test]
+async fn a_main_community_that_is_stopped_stops_all_inside() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 2).await;
+    let work = permission(PermissionCategory::Manage).await;
+    let (root, one, two) = (&tree.root, &tree.inside[0], &tree.inside[1]);
+    let user = somebody();
+    enrol(&admin, root, &user, vec![grant(root, &["guest"]), grant(one, &["analyst"])]).await;
+    let places = [root, one, two];
+    // What was stopped before stays so when the main community comes back.
+    suspend_community(&admin, two).await;
+
+    suspend_community(&admin, root).await;
+    assert_eq!(reach(&user, &places, &work).await, "-- -- --");
+    assert!(!may(&admin.name, one, "communities.get").await);
+    reactivate_community(&admin, root).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- rw --");
+    delete_community(&admin, root).await;
+    assert_eq!(reach(&user, &places, &work).await, "-- -- --");
+    undelete_community(&admin, root).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- rw --");
+    reactivate_community(&admin, two).await;
+    assert_eq!(reach(&user, &places, &work).await, "r- rw r-");
+}
+
+#[tokio::test]
+async fn who_is_suspended_still_asks_about_himself() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let guest = holder(&admin, &place, vec![grant(&place, &["guest"])]).await;
+    assert!(check(&guest.caller, &guest.name, &place, "communities.get").await.unwrap());
+    suspend_member(&admin, &place, &guest.name).await;
+    assert!(!check(&guest.caller, &guest.name, &place, "communities.get").await.unwrap());
+    let answer = check(&guest.caller, &admin.name, &place, "communities.get").await;
+    let metadata = refused(answer, Code::PermissionDenied, "PERMISSION_DENIED");
+    assert_eq!((&*metadata["permission"], &metadata["resource"]), ("members.list", &place));
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 use sandbox::Caller;
 use tonic::{Code, Status};
-use usher_api::community::{Community, GetCommunityRequest};
+use usher_api::community::{Community, CommunityState, GetCommunityRequest};
 
-use super::{alone, holder, no_community};
+use super::{alone, hand_over, holder, may, no_community};
+use crate::support::acts::{delete_community, reactivate_community, suspend_community, undelete_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::tree::{grant, managed, mssp};
@@ -71,4 +72,50 @@ async fn the_name_must_be_one() {
     for name in ["", "communities/northwind", "users/0199c0de-0000-7000-8000-000000000001"] {
         refused_fields(get(&admin.caller, name).await, &["name"]);
     }
+}
+
+/// Its own state, and the one that it is in fact in.
+fn states(community: &Community) -> (CommunityState, CommunityState) {
+    (community.state(), community.effective_state())
+}
+
+#[tokio::test]
+async fn it_is_seen_in_whatever_state_it_is() {
+    use CommunityState::{Active, Deleted, Suspended};
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    let (root, inside) = (&tree.root, &tree.inside[0]);
+    let guest = holder(&admin, root, vec![grant(inside, &["guest"])]).await;
+    let seen = async || states(&get(&guest.caller, inside).await.expect("he sees it"));
+    assert_eq!(seen().await, (Active, Active));
+    suspend_community(&admin, inside).await;
+    assert_eq!(seen().await, (Suspended, Suspended));
+    delete_community(&admin, root).await;
+    assert_eq!(seen().await, (Suspended, Deleted));
+    undelete_community(&admin, root).await;
+    reactivate_community(&admin, inside).await;
+    delete_community(&admin, inside).await;
+    assert_eq!(seen().await, (Deleted, Deleted));
+    suspend_community(&admin, root).await;
+    assert_eq!(seen().await, (Deleted, Suspended));
+    // He sees it and may do nothing there; others do not even see it.
+    assert!(!may(&guest.name, inside, "communities.get").await);
+    let stranger = Person::new("stranger").await;
+    refused(get(&stranger.caller, inside).await, Code::PermissionDenied, "PERMISSION_DENIED");
+    refused(get(&guest.caller, root).await, Code::PermissionDenied, "PERMISSION_DENIED");
+}
+
+#[tokio::test]
+async fn platform_administrators_see_all() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    hand_over(&admin, &tree.root).await;
+    suspend_community(&admin, &tree.root).await;
+    for place in [&tree.root, &tree.inside[0]] {
+        assert_eq!(&get(&admin.caller, place).await.unwrap().name, place);
+        assert!(!may(&admin.name, place, "communities.get").await);
+    }
+    let nowhere = no_community();
+    let metadata = refused(get(&admin.caller, &nowhere).await, Code::NotFound, "COMMUNITY_NOT_FOUND");
+    assert_eq!(metadata["community"], nowhere);
 }

@@ -18,7 +18,12 @@ async fn list(caller: &Caller, request: ListRolesRequest) -> Result<ListRolesRes
 async fn names(caller: &Caller, parent: &str, page_size: i32) -> Vec<String> {
     let (mut names, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = ListRolesRequest { parent: parent.to_owned(), page_size, page_token };
+        let request = ListRolesRequest {
+            parent: parent.to_owned(),
+            page_size,
+            page_token,
+            ..ListRolesRequest::default()
+        };
         let page = list(caller, request).await.expect("a page comes");
         names.extend(page.roles.into_iter().map(|role| role.name));
         page_token = page.next_page_token;
@@ -82,10 +87,54 @@ async fn refuses_whoever_may_not_look() {
 async fn a_page_token_serves_its_own_list_only() {
     let admin = admin().await;
     let (one, other) = (managed(&admin).await, managed(&admin).await);
-    let first = ListRolesRequest { parent: one, page_size: 2, page_token: String::new() };
+    let first = ListRolesRequest {
+        parent: one,
+        page_size: 2,
+        page_token: String::new(),
+        ..ListRolesRequest::default()
+    };
     let page_token = list(&admin.caller, first).await.unwrap().next_page_token;
-    let elsewhere = ListRolesRequest { parent: other, page_size: 2, page_token };
+    let elsewhere =
+        ListRolesRequest { parent: other, page_size: 2, page_token, ..ListRolesRequest::default() };
     refused(list(&admin.caller, elsewhere).await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
-    let bad = ListRolesRequest { parent: "northwind".to_owned(), page_size: -1, page_token: String::new() };
+    let bad = ListRolesRequest {
+        parent: "northwind".to_owned(),
+        page_size: -1,
+        page_token: String::new(),
+        ..ListRolesRequest::default()
+    };
     refused_fields(list(&admin.caller, bad).await, &["parent", "page_size"]);
+}
+
+#[tokio::test]
+async fn finds_by_name_and_description() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    let (above, here) = (
+        role(&admin, &tree.root, &["communities.get"]).await,
+        role(&admin, &tree.inside[0], &["communities.get"]).await,
+    );
+    let found = async |search: &str, page_size| {
+        let (mut names, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let (parent, search) = (tree.inside[0].clone(), search.to_owned());
+            let request = ListRolesRequest { parent, search, page_size, page_token };
+            let page = list(&admin.caller, request).await.expect("a page comes");
+            names.extend(page.roles.into_iter().map(|role| role.name));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return names;
+            }
+        }
+    };
+    // By the description that the tests give to roles, and by those of the built-in ones.
+    for page_size in [1, 50] {
+        let mut custom = found("MADE FOR A TEST", page_size).await;
+        custom.sort_unstable();
+        let mut expected = [above.clone(), here.clone()];
+        expected.sort_unstable();
+        assert_eq!(custom, expected);
+        assert_eq!(found("daily work", page_size).await, [format!("{}/roles/analyst", tree.inside[0])]);
+        assert!(found("%", page_size).await.is_empty());
+    }
 }

@@ -9,11 +9,14 @@ use sandbox::{Caller, Service};
 use serde::Deserialize;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request, Status};
+use usher_api::community::CommunityKind;
 use uuid::Uuid;
 
 use super::raw::RawCodec;
+use crate::community::{enrol, somebody};
+use crate::support::acts::{delete_community, member_name, suspend_community, suspend_member};
 use crate::support::people::{Person, admin};
-use crate::support::tree::{Tree, grant, invite, member, mssp, token};
+use crate::support::tree::{Tree, community, grant, invite, member, mssp, role as custom_role, token};
 use crate::support::{address, request_id};
 
 /// The code that each kind of caller gets, and the request, with `{…}` where something of the scene goes.
@@ -57,27 +60,99 @@ impl Scene {
         ])
     }
 
-    /// The request with its places filled: a community inside the tree, an invitation into it, and so on.
-    async fn fill(&self, request: &str, user: &str) -> String {
-        let community = &self.tree.inside[0];
+    /// The request with its places filled: a community inside the tree, an invitation into it, and so on. What the call may change
+    /// is made for this call alone.
+    async fn fill(&self, request: &str, user: &str, role: Option<&str>) -> String {
         let mut filled = request
             .replace("{root}", &self.tree.root)
-            .replace("{community}", community)
+            .replace("{community}", self.community())
             .replace("{user}", user)
             .replace("{admin}", &self.admin.name)
             .replace("{email}", &address("matrix"))
             .replace("{request_id}", &request_id())
             .replace("{word}", &format!("w{}", Uuid::new_v4().simple()));
-        if filled.contains("{invitation}") || filled.contains("{token}") {
-            let invitation =
-                invite(&self.admin, &self.tree.root, &address("matrix"), vec![grant(community, &["guest"])])
-                    .await;
-            filled = filled.replace("{invitation}", &invitation.name);
-            if filled.contains("{token}") {
-                filled = filled.replace("{token}", &token(&self.admin, &invitation.name).await);
+        for place in PLACES {
+            if filled.contains(place) {
+                filled = filled.replace(place, &self.make(place, user, role).await);
             }
         }
         filled
+    }
+
+    /// What goes into one of the [`PLACES`].
+    async fn make(&self, place: &str, user: &str, role: Option<&str>) -> String {
+        match place {
+            "{invitation}" => self.invitation().await,
+            "{token}" => token(&self.admin, &self.invitation().await).await,
+            "{fresh}" => self.community_with(user, role).await,
+            "{suspended}" => {
+                let name = self.community_with(user, role).await;
+                suspend_community(&self.admin, &name).await;
+                name
+            }
+            "{deleted}" => {
+                let name = self.community_with(user, role).await;
+                delete_community(&self.admin, &name).await;
+                name
+            }
+            "{role}" => custom_role(&self.admin, self.community(), &["members.list"]).await,
+            "{newcomer}" => Person::new("newcomer").await.name,
+            "{member}" => member_name(self.community(), &self.member().await),
+            "{suspended_member}" => {
+                let user = self.member().await;
+                suspend_member(&self.admin, self.community(), &user).await;
+                member_name(self.community(), &user)
+            }
+            _ => panic!("nothing goes into {place}"),
+        }
+    }
+
+    fn community(&self) -> &str {
+        &self.tree.inside[0]
+    }
+
+    /// An invitation into the community.
+    async fn invitation(&self) -> String {
+        let grants = vec![grant(self.community(), &["guest"])];
+        invite(&self.admin, &self.tree.root, &address("matrix"), grants).await.name
+    }
+
+    /// Another community inside, in which the caller has the role that he has in the first.
+    async fn community_with(&self, user: &str, role: Option<&str>) -> String {
+        let name = community(&self.admin, CommunityKind::Managed, &self.tree.root).await;
+        if let Some(role) = role {
+            enrol(&self.admin, &self.tree.root, user, vec![grant(&name, &[role])]).await;
+        }
+        name
+    }
+
+    /// A guest of the community.
+    async fn member(&self) -> String {
+        let user = somebody();
+        enrol(&self.admin, &self.tree.root, &user, vec![grant(self.community(), &["guest"])]).await;
+        user
+    }
+}
+
+/// Places in requests for things that are made for each call.
+const PLACES: [&str; 9] = [
+    "{invitation}",
+    "{token}",
+    "{fresh}",
+    "{suspended}",
+    "{deleted}",
+    "{role}",
+    "{newcomer}",
+    "{member}",
+    "{suspended_member}",
+];
+
+/// The role of a kind of caller in the community.
+fn role_of(column: &str) -> Option<&'static str> {
+    match column {
+        "guest" => Some("guest"),
+        "admin" => Some("admin"),
+        _ => None,
     }
 }
 
@@ -95,7 +170,7 @@ async fn every_rpc_admits_whom_the_table_says_and_nobody_else() {
         };
         for (column, expected) in row.columns() {
             let (caller, user) = &callers[column];
-            let got = call(caller, &method, &scene.fill(&row.request, user).await).await;
+            let got = call(caller, &method, &scene.fill(&row.request, user, role_of(column)).await).await;
             if got != *expected {
                 wrong.push(format!("{} by {column}: {got}, not {expected}", method.full_name()));
             }

@@ -38,8 +38,15 @@ async fn makes_an_account_that_can_sign_in() {
     assert!(!user.etag.is_empty() && user.create_time.is_some());
     assert_eq!(user.create_time, user.update_time);
 
+    assert_eq!(
+        (user.authentication_methods.as_slice(), user.last_seen_time),
+        (&["password".to_owned()][..], None)
+    );
+
     let mira = Person::signed_in(&Caller::nobody(), &email, PASSWORD).await;
-    assert_eq!(get(&mira.caller, "users/me").await.unwrap(), user);
+    let seen = get(&mira.caller, "users/me").await.unwrap();
+    assert!(seen.last_seen_time.is_some());
+    assert_eq!(User { last_seen_time: None, ..seen }, user);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use usher_api::identity::{Credentials, RefreshSessionRequest};
 use uuid::Uuid;
 
-use super::{change_row, claims, get};
+use super::{change_row, claims, get, row};
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
@@ -181,4 +181,31 @@ async fn half_a_token_opens_nothing() {
 #[tokio::test]
 async fn lists_all_invalid_fields_together() {
     refused_fields(refresh("", "42").await, &["refresh_token", "request_id"]);
+}
+
+/// When the person was seen last, as he learns it, and how often that was told.
+async fn seen(mira: &Person) -> (i64, i64) {
+    let user = get(&mira.caller, "users/me").await.unwrap();
+    let sql = "SELECT count(*) AS told FROM outbox WHERE resource = $1 AND kind = 'user.seen'";
+    let told = row(sql, [mira.name.as_str().into()]).await.try_get("", "told").unwrap();
+    (user.last_seen_time.expect("he signed in").seconds, told)
+}
+
+#[tokio::test]
+async fn whoever_stays_is_seen_once_an_hour() {
+    let mira = Person::new("mira").await;
+    let (first, told) = seen(&mira).await;
+    assert_eq!(told, 1);
+    let newest = next(&mira.credentials.refresh_token).await;
+    assert_eq!(seen(&mira).await, (first, 1));
+
+    let id: Uuid = mira.name.trim_start_matches("users/").parse().unwrap();
+    let an_hour_ago = "UPDATE account SET last_seen_time = last_seen_time - 3600000000 WHERE id = $1";
+    change_row(an_hour_ago, [id.into()]).await;
+    next(&newest).await;
+    let (again, told) = seen(&mira).await;
+    assert!(again >= first && told == 2);
+    // Signing in is always told: whoever was reactivated must do it before the day is over.
+    Person::signed_in(&Caller::nobody(), &mira.email, PASSWORD).await;
+    assert_eq!(seen(&mira).await.1, 3);
 }

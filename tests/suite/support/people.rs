@@ -31,14 +31,7 @@ impl Person {
 
     /// Makes an account for `email` at the suite that `anyone` calls.
     pub async fn with_email(anyone: &Caller, email: &str) -> Self {
-        let request = CreateUserRequest {
-            email: email.to_owned(),
-            full_name: "Mira Okafor".to_owned(),
-            password: PASSWORD.to_owned(),
-            terms_version: TERMS.to_owned(),
-            request_id: request_id(),
-        };
-        anyone.service("invitation").identity().create_user(request).await.expect("the account is made");
+        account_at(anyone, email, "Mira Okafor").await;
         Self::signed_in(anyone, email, PASSWORD).await
     }
 
@@ -55,6 +48,23 @@ impl Person {
             credentials,
         }
     }
+}
+
+/// Makes an account whose person has never signed in, and returns `users/{user}`.
+pub async fn account(email: &str, full_name: &str) -> String {
+    account_at(&Caller::nobody(), email, full_name).await
+}
+
+async fn account_at(anyone: &Caller, email: &str, full_name: &str) -> String {
+    let request = CreateUserRequest {
+        email: email.to_owned(),
+        full_name: full_name.to_owned(),
+        password: PASSWORD.to_owned(),
+        terms_version: TERMS.to_owned(),
+        request_id: request_id(),
+    };
+    let answer = anyone.service("invitation").identity().create_user(request).await;
+    answer.expect("the account is made").into_inner().user.expect("it comes").name
 }
 
 /// The platform administrator of the running suite.

@@ -1,7 +1,10 @@
 //! Facts that no RPC brings about yet, written into the tables.
 
+use std::time::Duration;
+
 use sandbox::{Service, current};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, Value};
+use usher_runtime::Clock;
 use uuid::Uuid;
 
 /// Removes somebody from a community.
@@ -26,13 +29,68 @@ pub async fn make_admin(community: &str, user: &str) {
     execute(insert, values).await;
 }
 
+/// Makes the database one that has not received the last change of the tree of `root`.
+pub async fn forget_last_change(root: &str) {
+    execute("UPDATE revision SET number = number - 1 WHERE scope = $1", [id(root).into()]).await;
+}
+
+/// Makes it `time` since the person was seen, as the identity service knows it.
+pub async fn age_account(user: &str, time: Duration) {
+    let sql = "UPDATE account SET last_seen_time = $1 WHERE id = $2";
+    execute_in(Service::Identity, sql, [ago(time), id(user).into()]).await;
+}
+
+/// Makes it `time` since the person was seen, as the community service has heard.
+pub async fn age_person(user: &str, time: Duration) {
+    let sql = "UPDATE person SET last_seen_time = $1 WHERE user_id = $2";
+    execute(sql, [ago(time), id(user).into()]).await;
+}
+
+/// Makes it `time` since the person became a member.
+pub async fn age_membership(community: &str, user: &str, time: Duration) {
+    let sql = "UPDATE member SET create_time = $1 WHERE community_id = $2 AND user_id = $3";
+    execute(sql, [ago(time), id(community).into(), id(user).into()]).await;
+}
+
+/// Makes it `time` since the member was reactivated.
+pub async fn age_reactivation(community: &str, user: &str, time: Duration) {
+    let sql = "UPDATE member SET reactivate_time = $1 WHERE community_id = $2 AND user_id = $3";
+    execute(sql, [ago(time), id(community).into(), id(user).into()]).await;
+}
+
+/// Lets the time come at which a deleted community is destroyed.
+pub async fn let_the_end_come(community: &str) {
+    let sql = "UPDATE community SET purge_time = $1 WHERE id = $2";
+    execute(sql, [ago(Duration::from_secs(1)), id(community).into()]).await;
+}
+
+/// Makes it unknown whether the mailbox of an account is that of its person.
+pub async fn unprove_mailbox(user: &str) {
+    let sql = "UPDATE account SET email_verified = $1 WHERE id = $2";
+    execute_in(Service::Identity, sql, [false.into(), id(user).into()]).await;
+}
+
+/// Has an event of the community service published once more.
+pub async fn tell_again(kind: &str, resource: &str) {
+    let sql = "UPDATE outbox SET publish_time = NULL, available_time = 0 WHERE kind = $1 AND resource = $2";
+    execute(sql, [kind.into(), resource.into()]).await;
+}
+
+fn ago(time: Duration) -> Value {
+    Clock::system().now().before(time).0.into()
+}
+
 /// The database of a service of the running suite.
 pub async fn database(service: Service) -> DatabaseConnection {
     sea_orm::Database::connect(&current().databases[&service]).await.expect("the database answers")
 }
 
 async fn execute<const N: usize>(sql: &str, values: [Value; N]) {
-    let database = database(Service::Community).await;
+    execute_in(Service::Community, sql, values).await;
+}
+
+async fn execute_in<const N: usize>(service: Service, sql: &str, values: [Value; N]) {
+    let database = database(service).await;
     let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
     database.execute_raw(statement).await.expect("the statement runs");
 }
