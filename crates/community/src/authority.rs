@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sea_orm::sea_query::{
-    Alias, Condition, Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement, Value,
+    Alias, CaseStatement, Condition, Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement, Value,
 };
 use sea_orm::{ConnectionTrait, DbErr, JoinType, QueryResult};
 use usher_api::name::{CommunityName, UserName};
@@ -139,8 +139,17 @@ fn roles_given(
     asked: &BTreeSet<(UserName, CommunityName, String)>,
     token: Option<&ConsistencyToken>,
 ) -> SelectStatement {
-    let values = asked.iter().map(|(user, community, permission)| {
-        (Value::from(user.0), Value::from(community.0), Value::from(permission.as_str()))
+    // Two rows for each, one to look there and one to look above. "There or above" in one condition would keep PostgreSQL from
+    // finding roles by person and community: it would read those of all members.
+    let values = asked.iter().flat_map(|(user, community, permission)| {
+        [false, true].map(|above| {
+            (
+                Value::from(user.0),
+                Value::from(community.0),
+                Value::from(permission.as_str()),
+                Value::from(above),
+            )
+        })
     });
     let mut select = Query::select();
     select.from_values(values, Alias::new(ASKED));
@@ -168,6 +177,11 @@ fn asked_permission() -> (Alias, Alias) {
     (Alias::new(ASKED), Alias::new("column3"))
 }
 
+/// Whether to look above. See [`asked_user`].
+fn asked_above() -> (Alias, Alias) {
+    (Alias::new(ASKED), Alias::new("column4"))
+}
+
 fn join_what_is_asked_about(select: &mut SelectStatement) {
     let place = |column| (community::Entity, column);
     let given = |column| (member_role::Entity, column);
@@ -175,8 +189,10 @@ fn join_what_is_asked_about(select: &mut SelectStatement) {
     let is_place = Expr::col(place(community::Column::Id)).equals(asked_community());
     let is_root =
         Expr::col((Alias::new(ROOT), community::Column::Id)).equals(place(community::Column::RootId));
-    let here_or_above = Expr::col(given(member_role::Column::CommunityId))
-        .is_in([Expr::col(place(community::Column::Id)), Expr::col(place(community::Column::RootId))]);
+    let looked_at = CaseStatement::new()
+        .case(Expr::col(asked_above()).eq(true), Expr::col(place(community::Column::ParentId)))
+        .finally(Expr::col(place(community::Column::Id)));
+    let there = Expr::col(given(member_role::Column::CommunityId)).eq(Expr::Case(Box::new(looked_at)));
     let his = Expr::col(given(member_role::Column::UserId)).equals(asked_user());
     let of_role = Expr::col((role_permission::Entity, role_permission::Column::RoleId))
         .equals(given(member_role::Column::CustomRoleId));
@@ -186,7 +202,7 @@ fn join_what_is_asked_about(select: &mut SelectStatement) {
         .join(JoinType::LeftJoin, permission::Entity, is_asked)
         .join(JoinType::LeftJoin, community::Entity, is_place)
         .join_as(JoinType::LeftJoin, community::Entity, Alias::new(ROOT), is_root)
-        .join(JoinType::LeftJoin, member_role::Entity, Condition::all().add(his).add(here_or_above))
+        .join(JoinType::LeftJoin, member_role::Entity, Condition::all().add(his).add(there))
         .join(JoinType::LeftJoin, member::Entity, membership_of_role())
         .join(JoinType::LeftJoin, role_permission::Entity, Condition::all().add(of_role).add(holds));
 }

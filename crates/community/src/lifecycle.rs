@@ -9,7 +9,7 @@
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::name::CommunityName;
-use usher_runtime::{Caller, Change, Failure, Timestamp};
+use usher_runtime::{Caller, Change, Failure, Timestamp, database};
 
 use crate::Community;
 use crate::access::Reach;
@@ -73,6 +73,15 @@ pub(crate) fn require_active_root(community: &HeldCommunity) -> Result<(), Error
         return Ok(());
     }
     Err(Error::CommunityNotActive { community: root.name(), state: root.state })
+}
+
+/// Refuses a deleted community whose end has come, by the database's clock. To others it is as if it were destroyed already.
+pub(crate) async fn require_before_end(change: &Change, row: &Model) -> Result<(), Error> {
+    let alive = Entity::find_by_id(row.id).filter(Expr::col(Column::PurgeTime).gt(database::now(&**change)));
+    match alive.one(&**change).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::CommunityNotFound(row.name())),
+    }
 }
 
 /// Puts a community whose tree is held into `state`, and tells it as `fact`. Deleted ones get the time of their end.

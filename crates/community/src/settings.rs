@@ -271,21 +271,21 @@ impl InForce {
 mod tests {
     use super::*;
 
-    fn domains(list: &[&str]) -> Option<BTreeSet<String>> {
-        Some(list.iter().map(|domain| (*domain).to_owned()).collect())
+    fn domains(list: &[&str]) -> BTreeSet<String> {
+        list.iter().map(|domain| (*domain).to_owned()).collect()
     }
 
     #[test]
     fn of_two_the_stricter_wins() {
         let above = Settings {
-            allowed_email_domains: domains(&["a.example", "b.example"]),
+            allowed_email_domains: Some(domains(&["a.example", "b.example"])),
             seat_limit: Some(10),
             session_duration: Some(900),
             direct_addition: Some(DirectAddition::TreeMembers),
             ..Settings::default()
         };
         let own = Settings {
-            allowed_email_domains: domains(&["b.example", "c.example"]),
+            allowed_email_domains: Some(domains(&["b.example", "c.example"])),
             seat_limit: Some(5),
             max_invitation_life: Some(3_600),
             enforce_two_factor: true,
@@ -294,7 +294,7 @@ mod tests {
             direct_addition: Some(DirectAddition::Anybody),
         };
         let expected = Settings {
-            allowed_email_domains: domains(&["b.example"]),
+            allowed_email_domains: Some(domains(&["b.example"])),
             session_duration: Some(900),
             direct_addition: Some(DirectAddition::TreeMembers),
             ..own.clone()
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn domains_that_have_none_in_common_leave_nobody() {
         let (one, two) = (domains(&["a.example"]), domains(&["b.example"]));
-        let settings = |domains| Settings { allowed_email_domains: domains, ..Settings::default() };
+        let settings = |domains| Settings { allowed_email_domains: Some(domains), ..Settings::default() };
         let both = settings(one).strictest(settings(two));
         assert!(!both.allows_domain("a.example") && !both.allows_domain("b.example"));
         assert!(Settings::default().allows_domain("a.example"));

@@ -3,7 +3,7 @@ use sandbox::{Caller, until};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use usher_api::community::{
-    DeleteRoleRequest, DeleteRoleResponse, GetRoleRequest, GetRoleUsageRequest, GrantOutcome,
+    DeleteRoleRequest, DeleteRoleResponse, GetRoleRequest, GetRoleUsageRequest, Grant, GrantOutcome,
     ListMembersRequest,
 };
 use usher_api::invitation::{InvitationState, ResendInvitationRequest, RevokeInvitationRequest};
@@ -124,7 +124,7 @@ async fn a_grant_that_loses_its_role_gives_nothing_and_says_so() {
     assert_eq!(delete(&admin, forced(&name)).await.unwrap().invitation_count, 1);
     let link = token(&admin, &offer.name).await;
     let accepted = accept(&guest, &link).await.unwrap();
-    let outcomes: Vec<GrantOutcome> = accepted.grants.iter().map(|grant| grant.outcome()).collect();
+    let outcomes: Vec<GrantOutcome> = accepted.grants.iter().map(Grant::outcome).collect();
     assert_eq!(outcomes, [GrantOutcome::RoleDeleted, GrantOutcome::Granted]);
     assert!(
         !may(&guest.name, one, "communities.get").await && may(&guest.name, two, "communities.get").await

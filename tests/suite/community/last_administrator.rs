@@ -15,7 +15,7 @@ use crate::support::tree::{community, grant};
 
 const ROUNDS: usize = 200;
 /// How many rounds go on at the same time, each in a community of its own.
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 5;
 
 /// What one of the two does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,10 +33,12 @@ async fn update(
     Ok(actor.caller.community().update_community_settings(request).await?.into_inner())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of the message are optional")]
 fn domains(list: &[&str]) -> Option<EmailDomains> {
     Some(EmailDomains { domains: list.iter().map(|domain| (*domain).to_owned()).collect() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of the message are optional")]
 fn seconds(seconds: i64) -> Option<Duration> {
     Some(Duration { seconds, nanos: 0 })
 }

@@ -25,6 +25,7 @@ impl MigrationTrait for Migration {
         fill_keys(manager.get_connection()).await?;
         manager.create_index(by(Column::NameKey, "community_by_name")).await?;
         manager.create_index(by(Column::CreateTime, "community_by_create_time")).await?;
+        manager.create_index(stopped()).await?;
         manager.create_index(waiting_for_purge()).await
     }
 }
@@ -46,6 +47,18 @@ async fn fill_keys(connection: &impl sea_orm::ConnectionTrait) -> Result<(), DbE
 /// For lists in this order.
 fn by(column: Column, name: &str) -> IndexCreateStatement {
     Index::create().name(name).table(Entity).col(column).col(Column::Id).to_owned()
+}
+
+/// For lists of those that are stopped, which are few among many.
+fn stopped() -> IndexCreateStatement {
+    Index::create()
+        .name("community_stopped")
+        .table(Entity)
+        .col(Column::State)
+        .col(Column::NameKey)
+        .col(Column::Id)
+        .and_where(Expr::col(Column::State).ne("active"))
+        .to_owned()
 }
 
 fn waiting_for_purge() -> IndexCreateStatement {

@@ -106,18 +106,12 @@ impl Wanted {
     fn direct(&self, community: &community::Model) -> Select<Entity> {
         let mut rows = Entity::find().filter(Column::CommunityId.eq(community.id));
         if let Some((_, role)) = self.role {
-            let here =
-                roles_of(role).and_where(role_column().equals((Entity, Column::CommunityId))).to_owned();
-            let above = roles_of(role)
-                .and_where(member_role::Column::CommunityId.eq(community.root_id))
-                .and_where(member_role::Column::Inherits.eq(true))
-                .to_owned();
+            let here = given_in(community.id).and_where(member_role::Column::RoleId.eq(role)).to_owned();
+            let above = inheriting(community.root_id, role);
             rows = rows.filter(Condition::any().add(Expr::exists(here)).add(Expr::exists(above)));
         }
         if self.without_roles {
-            let any =
-                roles_of_row().and_where(role_column().equals((Entity, Column::CommunityId))).to_owned();
-            rows = rows.filter(Expr::exists(any).not());
+            rows = rows.filter(Expr::exists(given_in(community.id)).not());
         }
         rows
     }
@@ -137,11 +131,7 @@ impl Wanted {
             .filter(Column::Inherits.eq(true))
             .filter(Expr::exists(here).not());
         if let Some((_, role)) = self.role {
-            let above = roles_of(role)
-                .and_where(role_column().equals((Entity, Column::CommunityId)))
-                .and_where(member_role::Column::Inherits.eq(true))
-                .to_owned();
-            rows = rows.filter(Expr::exists(above));
+            rows = rows.filter(Expr::exists(inheriting(community.root_id, role)));
         }
         rows
     }
@@ -175,21 +165,23 @@ impl Wanted {
     }
 }
 
-fn role_column() -> Expr {
-    Expr::col((member_role::Entity, member_role::Column::CommunityId))
-}
-
-/// Selects the roles that the person of a row was given, wherever.
-fn roles_of_row() -> SelectStatement {
+/// Selects the roles that the person of a row was given in `community`. By its id, not by the row's: tied to a column, the database
+/// may read the roles of all communities.
+fn given_in(community: Uuid) -> SelectStatement {
     Query::select()
         .expr(Expr::val(1))
         .from(member_role::Entity)
         .and_where(
             Expr::col((member_role::Entity, member_role::Column::UserId)).equals((Entity, Column::UserId)),
         )
+        .and_where(member_role::Column::CommunityId.eq(community))
         .to_owned()
 }
 
-fn roles_of(role: RoleId) -> SelectStatement {
-    roles_of_row().and_where(member_role::Column::RoleId.eq(role)).to_owned()
+/// Selects the role, if the person of a row was given it in `community` to count inside too.
+fn inheriting(community: Uuid, role: RoleId) -> SelectStatement {
+    given_in(community)
+        .and_where(member_role::Column::RoleId.eq(role))
+        .and_where(member_role::Column::Inherits.eq(true))
+        .to_owned()
 }

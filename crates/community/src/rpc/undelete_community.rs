@@ -32,6 +32,7 @@ pub(crate) async fn undelete_community(
     if community.row.state != State::Deleted {
         return Err(Error::CommunityNotDeleted(name));
     }
+    lifecycle::require_before_end(&change, &community.row).await?;
     community.require_etag(&request.etag)?;
     let row = lifecycle::put(service, &change, &community, State::Active, CommunityFact::Undeleted).await?;
     let root = if row.id == community.root.id { row.state } else { community.root.state };
