@@ -100,7 +100,7 @@ impl Observatory {
             self.complaints.push(format!("{what}: {} statements\n{}", plans.len(), statements.join("\n")));
         }
         for plan in &plans {
-            self.judge(what, plan, [plan.whole_tables(), plan.large_sorts(), plan.all_members()].concat());
+            self.judge(what, plan, &[plan.whole_tables(), plan.large_sorts(), plan.all_members()].concat());
         }
         answer
     }
@@ -109,7 +109,7 @@ impl Observatory {
     pub async fn watch<T>(&mut self, what: &str, call: impl Future<Output = Result<T, Status>>) -> T {
         let (answer, plans) = self.plans(what, call).await;
         for plan in &plans {
-            self.judge(what, plan, [plan.whole_tables(), plan.large_sorts()].concat());
+            self.judge(what, plan, &[plan.whole_tables(), plan.large_sorts()].concat());
         }
         answer
     }
@@ -118,12 +118,12 @@ impl Observatory {
     pub async fn watch_search<T>(&mut self, what: &str, call: impl Future<Output = Result<T, Status>>) -> T {
         let (answer, plans) = self.plans(what, call).await;
         for plan in &plans {
-            self.judge(what, plan, plan.whole_tables());
+            self.judge(what, plan, &plan.whole_tables());
         }
         answer
     }
 
-    fn judge(&mut self, what: &str, plan: &Plan, found: Vec<String>) {
+    fn judge(&mut self, what: &str, plan: &Plan, found: &[String]) {
         if !found.is_empty() {
             self.complaints.push(format!("{what}: {} in\n{plan}", found.join(", ")));
         }
