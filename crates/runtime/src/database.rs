@@ -13,7 +13,7 @@ use sea_orm::{
 use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 /// `[<service>.database]`: where a service keeps its rows. No two services share a database.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -63,6 +63,9 @@ impl DatabaseConfig {
 pub struct Database {
     connection: DatabaseConnection,
     events_recorded: Arc<Notify>,
+    /// SQLite has one writer, and those who wait for it poll, so that one of them may never come to its turn. Here they
+    /// queue. None on PostgreSQL.
+    turn: Option<Arc<Mutex<()>>>,
 }
 
 impl Database {
@@ -93,7 +96,9 @@ impl Database {
                     .foreign_keys(true)
             });
         let connection = sea_orm::Database::connect(options).await?;
-        Ok(Self { connection, events_recorded: Arc::new(Notify::new()) })
+        let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+        let turn = sqlite.then(|| Arc::new(Mutex::new(())));
+        Ok(Self { connection, events_recorded: Arc::new(Notify::new()), turn })
     }
 
     /// Begins a change. Everything that one RPC writes is written through one change, events included; dropping it undoes
@@ -104,8 +109,12 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
+        let turn = match &self.turn {
+            Some(turn) => Some(turn.clone().lock_owned().await),
+            None => None,
+        };
         let transaction = self.connection.begin_with_options(options).await?;
-        Ok(Change { transaction, events_recorded: self.events_recorded.clone() })
+        Ok(Change { transaction, events_recorded: self.events_recorded.clone(), _turn: turn })
     }
 
     /// Fires when a change may have recorded events.
@@ -151,6 +160,8 @@ impl Deref for Database {
 pub struct Change {
     transaction: DatabaseTransaction,
     events_recorded: Arc<Notify>,
+    /// Dropped after the transaction.
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Change {
