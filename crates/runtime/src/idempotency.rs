@@ -63,7 +63,7 @@ impl Once {
     }
 
     /// The first answer, if there was one. For RPCs that ask neighbours before they change anything, so that a repeated
-    /// call does not depend on what the neighbours say by then.
+    /// call does not depend on what the neighbours say by then, and for those that can take the caller's own authority.
     pub async fn earlier_answer<A: Message + Default>(
         &self,
         connection: &impl ConnectionTrait,

@@ -189,3 +189,14 @@ async fn a_repeated_request_removes_once() {
     let metadata = refused(delete(&admin, changed).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     assert_eq!(metadata["request_id"], asked.request_id);
 }
+
+#[tokio::test]
+async fn who_removed_himself_gets_his_answer_again() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let manager = holder(&admin, &place, vec![grant(&place, &["manage_member"])]).await;
+    let asked = request(&place, &manager.name);
+    let answer = delete(&manager, asked.clone()).await.unwrap();
+    assert_eq!(delete(&manager, asked).await.unwrap(), answer);
+    denied(delete(&manager, request(&place, &manager.name)).await, PERMISSION, &place);
+}

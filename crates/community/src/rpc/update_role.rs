@@ -34,10 +34,14 @@ pub(crate) async fn update_role(
     let draft = RoleDraft::parse(&asked, &mask, &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
+    let once = Once::new(&service.sealing, &service.clock, caller, "UpdateRole", request_id, &request);
+    // Before the authority, which the change itself may have taken from the caller.
+    if let Some(answer) = once.earlier_answer(&*service.database).await? {
+        return Ok(answer);
+    }
     require_for_change(service, caller, ROLES_UPDATE, name.community).await?;
     violations.finish()?;
 
-    let once = Once::new(&service.sealing, &service.clock, caller, "UpdateRole", request_id, &request);
     let change = service.database.change().await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
