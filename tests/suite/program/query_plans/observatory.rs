@@ -94,15 +94,36 @@ impl Observatory {
 
     /// Makes a call that must be answered by one statement, which finds people by their ids. `what` says which call it is.
     pub async fn one_statement<T>(&mut self, what: &str, call: impl Future<Output = Result<T, Status>>) -> T {
+        let (answer, plans) = self.one(what, call).await;
+        for plan in &plans {
+            self.judge(what, plan, &[plan.whole_tables(), plan.large_sorts(), plan.all_members()].concat());
+        }
+        answer
+    }
+
+    /// As [`Self::one_statement`], about so many communities that it may be cheaper to read all of them than to look them up.
+    /// Of what grows with the people, nothing may be read whole all the same.
+    pub async fn one_statement_about_many<T>(
+        &mut self,
+        what: &str,
+        call: impl Future<Output = Result<T, Status>>,
+    ) -> T {
+        let (answer, plans) = self.one(what, call).await;
+        for plan in &plans {
+            let mut found = [plan.whole_tables(), plan.all_members()].concat();
+            found.retain(|found| found != "reads all of community");
+            self.judge(what, plan, &found);
+        }
+        answer
+    }
+
+    async fn one<T>(&mut self, what: &str, call: impl Future<Output = Result<T, Status>>) -> (T, Vec<Plan>) {
         let (answer, plans) = self.plans(what, call).await;
         if plans.len() != 1 {
             let statements: Vec<&str> = plans.iter().map(Plan::statement).collect();
             self.complaints.push(format!("{what}: {} statements\n{}", plans.len(), statements.join("\n")));
         }
-        for plan in &plans {
-            self.judge(what, plan, &[plan.whole_tables(), plan.large_sorts(), plan.all_members()].concat());
-        }
-        answer
+        (answer, plans)
     }
 
     /// Makes a call whose statements must neither read a large table from end to end nor sort or hash many rows.
