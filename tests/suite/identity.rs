@@ -4,8 +4,12 @@ mod authenticate;
 mod create_user;
 mod get_json_web_keys;
 mod get_user;
+mod list_sessions;
 mod lookup_user;
 mod refresh_session;
+mod revoke_all_sessions;
+mod revoke_session;
+mod session_limit;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,9 +17,10 @@ use sandbox::{Caller, Service};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
 use serde_json::Value as Json;
 use tonic::Status;
-use usher_api::identity::{GetUserRequest, User};
+use usher_api::identity::{Credentials, GetUserRequest, RefreshSessionRequest, User};
 use uuid::Uuid;
 
+use crate::support::request_id;
 use crate::support::rows::database;
 
 /// The account of `name`, as `caller` sees it.
@@ -39,6 +44,23 @@ fn claims(access_token: &str) -> Json {
     let payload = access_token.split('.').nth(1).expect("a token has three parts");
     let bytes = URL_SAFE_NO_PAD.decode(payload).expect("claims are in base64url");
     serde_json::from_slice(&bytes).expect("claims are JSON")
+}
+
+/// Exchanges a refresh token.
+async fn refresh(token: &str) -> Result<Credentials, Status> {
+    let request = RefreshSessionRequest { refresh_token: token.to_owned(), request_id: request_id() };
+    let answer = Caller::nobody().identity().refresh_session(request).await?;
+    Ok(answer.into_inner().credentials.expect("they come"))
+}
+
+/// The session that credentials belong to.
+fn session_id(credentials: &Credentials) -> Uuid {
+    claims(&credentials.access_token)["sid"].as_str().expect("there is one").parse().expect("it is an id")
+}
+
+/// Its name.
+fn session_name(credentials: &Credentials) -> String {
+    format!("{}/sessions/{}", credentials.user, session_id(credentials))
 }
 
 /// The one row that `sql` finds in the tables of the service.

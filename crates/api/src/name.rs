@@ -75,6 +75,31 @@ impl FromStr for InvitationName {
     }
 }
 
+/// `users/{user}/sessions/{session}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionName {
+    /// Whose it is.
+    pub user: UserName,
+    /// The id of the session, which access tokens name.
+    pub id: Uuid,
+}
+
+impl fmt::Display for SessionName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/sessions/{}", self.user, self.id)
+    }
+}
+
+impl FromStr for SessionName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        text.split_once("/sessions/")
+            .and_then(|(user, id)| Some(Self { user: user.parse().ok()?, id: canonical_uuid(id)? }))
+            .ok_or(InvalidName { pattern: "users/{user}/sessions/{session}" })
+    }
+}
+
 /// `communities/{community}/members/{user}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MemberName {

@@ -1,13 +1,15 @@
 //! What others learn of changes. Each function is called in the change that it tells of, after the version of the row was
 //! raised by one.
 
-use usher_api::community::{CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent};
+use usher_api::community::{
+    CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent, SettingsEvent,
+};
 use usher_api::name::CommunityName;
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::{Change, Timestamp};
 
 use crate::Community;
-use crate::entity::{community, member, role};
+use crate::entity::{community, member, role, settings};
 use crate::error::Error;
 
 /// What happened to a community.
@@ -107,11 +109,40 @@ pub(crate) async fn of_community(
         version: row.version,
         occur_time: Some(row.update_time.into()),
         state: state.into(),
+        root: CommunityName(row.root_id).to_string(),
     };
     let event = NewEvent {
         id: service.random.uuid(row.update_time),
         kind: fact.kind(),
         resource: row.name().to_string(),
+        version: row.version,
+        occur_time: row.update_time,
+        message: &message,
+    };
+    Ok(outbox::record(change, event).await?)
+}
+
+/// Tells of the settings of a community in the tree of `root`.
+pub(crate) async fn of_settings(
+    service: &Community,
+    change: &Change,
+    root: CommunityName,
+    row: &settings::Model,
+) -> Result<(), Error> {
+    let name = format!("{}/settings", CommunityName(row.community_id));
+    let duration = |seconds| prost_types::Duration { seconds, nanos: 0 };
+    let message = SettingsEvent {
+        settings: name.clone(),
+        version: row.version,
+        occur_time: Some(row.update_time.into()),
+        root: root.to_string(),
+        session_duration: row.session_duration.map(duration),
+        enforce_two_factor: row.enforce_two_factor,
+    };
+    let event = NewEvent {
+        id: service.random.uuid(row.update_time),
+        kind: "settings.updated",
+        resource: name,
         version: row.version,
         occur_time: row.update_time,
         message: &message,
@@ -158,6 +189,7 @@ pub(crate) async fn of_members(
             invitation: invitation.to_owned(),
             occur_time: Some(row.update_time.into()),
             root: root.to_string(),
+            inherits: row.inherits,
         })
         .collect();
     let events = rows.iter().zip(&messages).map(|((row, fact), message)| NewEvent {

@@ -1,19 +1,37 @@
-//! Who may see an account.
+//! Who may see and change what belongs to an account.
+
+use std::str::FromStr as _;
 
 use usher_api::name::UserName;
-use usher_runtime::{Caller, Failure};
+use usher_runtime::{Caller, Failure, Violations};
 
 /// Refuses unless `caller` may see `user`: himself, any if he administers the platform, any if he is a service. Others are
 /// refused whether or not the account exists.
 pub(crate) fn require_visible(caller: &Caller, user: UserName) -> Result<(), Failure> {
-    let allowed = match &caller.person {
-        Some(person) => person.user == user || person.platform_admin,
-        None => caller.service.is_some(),
-    };
-    if allowed {
+    if caller.person.is_none() && caller.service.is_some() {
         return Ok(());
     }
-    Err(Failure::PermissionDenied { permission: "users.get".to_owned(), resource: user.to_string() })
+    require_own(caller, user, "users.get")
+}
+
+/// Refuses unless `caller` is `user` or administers the platform. `permission` names what is refused.
+pub(crate) fn require_own(caller: &Caller, user: UserName, permission: &str) -> Result<(), Failure> {
+    match &caller.person {
+        Some(person) if person.user == user || person.platform_admin => Ok(()),
+        _ => Err(Failure::PermissionDenied { permission: permission.to_owned(), resource: user.to_string() }),
+    }
+}
+
+/// The account that `field` names: `users/{user}`, or `users/me` for the calling person.
+pub(crate) fn named_user(caller: &Caller, field: &str, name: &str) -> Result<UserName, Failure> {
+    if name == "users/me" {
+        return Ok(caller.person()?.user);
+    }
+    UserName::from_str(name).map_err(|error| {
+        let mut violations = Violations::default();
+        violations.add(field, error);
+        Failure::InvalidFields(violations)
+    })
 }
 
 #[cfg(test)]

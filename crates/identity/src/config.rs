@@ -17,9 +17,12 @@ pub struct Config {
     /// minutes.
     #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "access_token_life")]
     pub access_token_life: Duration,
-    /// How long a session lasts without being refreshed.
+    /// How long a session lasts without being refreshed. Communities may ask for less.
     #[serde(with = "humantime_serde")]
     pub session_life: Duration,
+    /// How long a session lasts however often it is refreshed.
+    #[serde(with = "humantime_serde")]
+    pub longest_session: Duration,
     /// How long a client that lost an answer may repeat a refresh.
     #[serde(with = "humantime_serde")]
     pub refresh_grace: Duration,
@@ -35,6 +38,7 @@ impl Default for Config {
             database: None,
             access_token_life: LONGEST_ACCESS_TOKEN_LIFE,
             session_life: Duration::from_hours(30 * 24),
+            longest_session: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),
             password_hash_permits: const { NonZeroUsize::new(4).unwrap() },
         }

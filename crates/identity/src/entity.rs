@@ -1,5 +1,7 @@
 //! The tables of this service.
 
 pub(crate) mod account;
+pub(crate) mod community_rule;
+pub(crate) mod membership;
 pub(crate) mod session;
 pub(crate) mod signing_key;

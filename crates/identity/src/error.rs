@@ -3,6 +3,7 @@
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 use usher_api::identity::ErrorReason;
+use usher_api::name::SessionName;
 use usher_runtime::{Failure, Refusal};
 
 /// Why an RPC refuses.
@@ -26,6 +27,9 @@ pub enum Error {
     /// A token that was exchanged before.
     #[error("the refresh token was used before; the session has been ended")]
     RefreshTokenReused,
+    /// No such session of that person.
+    #[error("no such session")]
+    SessionNotFound(SessionName),
     /// There is a platform administrator already. Only bootstrap meets it.
     #[error("there is a platform administrator already")]
     Bootstrapped,
@@ -38,7 +42,7 @@ impl Error {
     fn code(&self) -> Code {
         match self {
             Self::UserExists => Code::AlreadyExists,
-            Self::UserNotFound { .. } => Code::NotFound,
+            Self::UserNotFound { .. } | Self::SessionNotFound(_) => Code::NotFound,
             Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
                 Code::Unauthenticated
             }
@@ -54,6 +58,7 @@ impl Error {
             Self::CredentialsInvalid => ErrorReason::CredentialsInvalid,
             Self::RefreshTokenInvalid => ErrorReason::RefreshTokenInvalid,
             Self::RefreshTokenReused => ErrorReason::RefreshTokenReused,
+            Self::SessionNotFound(_) => ErrorReason::SessionNotFound,
             Self::Bootstrapped | Self::Shared(_) => ErrorReason::Unspecified,
         }
     }
@@ -61,6 +66,7 @@ impl Error {
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::UserNotFound { user } => vec![("user", user.clone())],
+            Self::SessionNotFound(session) => vec![("session", session.to_string())],
             Self::UserExists
             | Self::CredentialsInvalid
             | Self::RefreshTokenInvalid

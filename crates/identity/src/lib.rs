@@ -6,7 +6,8 @@
 //! | `access.rs` | who may see an account |
 //! | `account.rs` | making accounts |
 //! | `password.rs` | what a password may be, and its slow hash |
-//! | `session.rs` | sessions, their refresh tokens and credentials |
+//! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
+//! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
 //! | `signing_keys.rs` | the keys that sign access tokens |
 //! | `bootstrap.rs` | the first platform administrator |
 //! | `seed.rs` | made-up accounts for measurements |
@@ -20,10 +21,13 @@ mod entity;
 mod error;
 mod migration;
 mod password;
+mod refresh_token;
 mod rpc;
 mod seed;
 mod session;
+mod session_limit;
 mod signing_keys;
+mod subscriber;
 
 use tonic::service::Routes;
 use usher_api::identity::identity_service_server::IdentityServiceServer;
@@ -73,10 +77,12 @@ impl Identity {
         Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES))
     }
 
-    /// Begins to publish events.
+    /// Begins to publish and to consume events.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
-        let (database, bus) = (self.database.clone(), bus.clone());
-        workers
-            .spawn("identity-relay", move |stop| relay::run(database.clone(), bus.clone(), "identity", stop));
+        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
+        workers.spawn("identity-relay", move |stop| {
+            relay::run(database.clone(), bus_of_relay.clone(), "identity", stop)
+        });
+        bus.subscribe(subscriber::of_communities(self.clone()), workers);
     }
 }

@@ -4,6 +4,8 @@ mod m0001_create_account;
 mod m0002_create_session;
 mod m0003_create_signing_key;
 mod m0004_add_last_seen_time;
+mod m0005_describe_session;
+mod m0006_create_membership;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +20,8 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0002_create_session::Migration));
         steps.push(Box::new(m0003_create_signing_key::Migration));
         steps.push(Box::new(m0004_add_last_seen_time::Migration));
+        steps.push(Box::new(m0005_describe_session::Migration));
+        steps.push(Box::new(m0006_create_membership::Migration));
         steps
     }
 }

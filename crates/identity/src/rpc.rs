@@ -4,8 +4,11 @@ mod authenticate;
 mod create_user;
 mod get_json_web_keys;
 mod get_user;
+mod list_sessions;
 mod lookup_user;
 mod refresh_session;
+mod revoke_all_sessions;
+mod revoke_session;
 
 use tonic::Request;
 use usher_api::identity as pb;
@@ -25,16 +28,40 @@ impl IdentityService for Identity {
         &self,
         request: Request<pb::AuthenticateRequest>,
     ) -> Answer<pb::AuthenticateResponse> {
-        let (_, message) = open(request);
-        answer(authenticate::authenticate(self, message).await)
+        let (caller, message) = open(request);
+        answer(authenticate::authenticate(self, &caller, message).await)
     }
 
     async fn refresh_session(
         &self,
         request: Request<pb::RefreshSessionRequest>,
     ) -> Answer<pb::RefreshSessionResponse> {
-        let (_, message) = open(request);
-        answer(refresh_session::refresh_session(self, message).await)
+        let (caller, message) = open(request);
+        answer(refresh_session::refresh_session(self, &caller, message).await)
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<pb::ListSessionsRequest>,
+    ) -> Answer<pb::ListSessionsResponse> {
+        let (caller, message) = open(request);
+        answer(list_sessions::list_sessions(self, &caller, message).await)
+    }
+
+    async fn revoke_session(
+        &self,
+        request: Request<pb::RevokeSessionRequest>,
+    ) -> Answer<pb::RevokeSessionResponse> {
+        let (caller, message) = open(request);
+        answer(revoke_session::revoke_session(self, &caller, message).await)
+    }
+
+    async fn revoke_all_sessions(
+        &self,
+        request: Request<pb::RevokeAllSessionsRequest>,
+    ) -> Answer<pb::RevokeAllSessionsResponse> {
+        let (caller, message) = open(request);
+        answer(revoke_all_sessions::revoke_all_sessions(self, &caller, message).await)
     }
 
     async fn get_user(&self, request: Request<pb::GetUserRequest>) -> Answer<pb::GetUserResponse> {

@@ -1,73 +1,25 @@
-//! Sessions: their refresh tokens, which serve once, and the credentials made of both.
+//! Sessions: how they begin, go on and end, and the credentials that they are used with.
 
-use std::str::FromStr;
+use std::net::IpAddr;
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::UpdateMany;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _};
-use secrecy::{ExposeSecret as _, SecretBox};
+use sea_orm::sea_query::{CaseStatement, Condition, ExprTrait as _, Func};
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use usher_api::identity::Credentials;
 use usher_api::name::UserName;
 use usher_runtime::clock::micros;
-use usher_runtime::{Random, database};
+use usher_runtime::{Change, database};
 use uuid::Uuid;
 
-use crate::Identity;
 use crate::account::note_seen;
 use crate::entity::account;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
-
-/// A refresh token: a prefix that secret scanners know, and 32 random bytes in base64url. Stored as hashes.
-///
-/// The first half of the bytes stays the same through a session, so that a token that comes back is recognised however long ago
-/// it was exchanged. The second half is new each time, and cannot be guessed by who knows the first.
-pub(crate) struct RefreshToken(SecretBox<[u8; LENGTH]>);
-
-const PREFIX: &str = "usher_rt_";
-const LENGTH: usize = 32;
-const FAMILY_LENGTH: usize = 16;
-
-impl RefreshToken {
-    /// The first token of a session.
-    fn generate(random: &Random) -> Self {
-        Self(SecretBox::new(Box::new(random.bytes())))
-    }
-
-    /// The token that this one is exchanged for.
-    fn next(&self, random: &Random) -> Self {
-        let mut bytes: [u8; LENGTH] = random.bytes();
-        bytes[..FAMILY_LENGTH].copy_from_slice(&self.0.expose_secret()[..FAMILY_LENGTH]);
-        Self(SecretBox::new(Box::new(bytes)))
-    }
-
-    fn hash(&self) -> Vec<u8> {
-        Sha256::digest(self.0.expose_secret()).to_vec()
-    }
-
-    fn family_hash(&self) -> Vec<u8> {
-        Sha256::digest(&self.0.expose_secret()[..FAMILY_LENGTH]).to_vec()
-    }
-
-    fn expose(&self) -> String {
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.0.expose_secret()))
-    }
-}
-
-impl FromStr for RefreshToken {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let secret = text.strip_prefix(PREFIX).ok_or(Error::RefreshTokenInvalid)?;
-        let bytes = URL_SAFE_NO_PAD.decode(secret).map_err(|_| Error::RefreshTokenInvalid)?;
-        let bytes: [u8; LENGTH] = bytes.try_into().map_err(|_| Error::RefreshTokenInvalid)?;
-        Ok(Self(SecretBox::new(Box::new(bytes))))
-    }
-}
+use crate::refresh_token::RefreshToken;
+use crate::{Identity, session_limit};
 
 /// The claims of an access token; `usher_runtime::trust` reads them.
 #[derive(Serialize)]
@@ -82,8 +34,22 @@ struct Claims<'a> {
     platform_admin: bool,
 }
 
+/// Where a person is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Whereabouts {
+    /// What he signs in with, as the client tells.
+    pub(crate) device: String,
+    /// From which address.
+    pub(crate) source: Option<IpAddr>,
+}
+
 /// Begins a session of `account`.
-pub(crate) async fn begin(service: &Identity, account: &account::Model) -> Result<Credentials, Error> {
+pub(crate) async fn begin(
+    service: &Identity,
+    account: &account::Model,
+    whereabouts: Whereabouts,
+) -> Result<Credentials, Error> {
+    let idle = session_limit::of_account(service, account.id).await?;
     let (now, token) = (service.clock.now(), RefreshToken::generate(&service.random));
     let session = Model {
         id: service.random.uuid(now),
@@ -93,8 +59,10 @@ pub(crate) async fn begin(service: &Identity, account: &account::Model) -> Resul
         previous_refresh_hash: None,
         rotate_time: None,
         rotate_request_id: None,
+        device: whereabouts.device,
+        address: address(whereabouts.source),
         create_time: now,
-        expire_time: now.after(service.config.session_life),
+        expire_time: now.after(idle.min(service.config.longest_session)),
         end_time: None,
     };
     let row = ActiveModel::from(session.clone()).reset_all();
@@ -105,15 +73,32 @@ pub(crate) async fn begin(service: &Identity, account: &account::Model) -> Resul
     credentials(service, account, &session, token).await
 }
 
+fn address(source: Option<IpAddr>) -> String {
+    source.map(|source| source.to_string()).unwrap_or_default()
+}
+
+/// A refresh: whose token is exchanged for which.
+struct Exchange<'a> {
+    service: &'a Identity,
+    token: &'a RefreshToken,
+    next: RefreshToken,
+    /// How long the session may have been unused.
+    idle: Duration,
+    source: Option<IpAddr>,
+}
+
 /// Exchanges `token` for the next one. Of several at once with the same token, one gets it.
 pub(crate) async fn rotate(
     service: &Identity,
     token: &RefreshToken,
     request_id: Option<Uuid>,
+    source: Option<IpAddr>,
 ) -> Result<(Model, RefreshToken), Error> {
     let connection = &*service.database;
-    let next = token.next(&service.random);
-    let newest = exchange(service, token, &next)
+    let idle = session_limit::of_family(service, &token.family_hash()).await?;
+    let exchange = Exchange { service, token, next: token.next(&service.random), idle, source };
+    let newest = exchange
+        .update()
         .filter(Column::RefreshHash.eq(token.hash()))
         .col_expr(Column::PreviousRefreshHash, Expr::value(token.hash()))
         .col_expr(Column::RotateTime, database::now(connection))
@@ -121,57 +106,95 @@ pub(crate) async fn rotate(
     let mut rotated = newest.exec_with_returning(connection).await?;
     if let (true, Some(request_id)) = (rotated.is_empty(), request_id) {
         // Perhaps the answer was lost, and the same request asks again. The token of that answer dies.
-        let repeated = exchange(service, token, &next)
-            .filter(just_exchanged(service, token))
-            .filter(Column::RotateRequestId.eq(request_id));
+        let repeated =
+            exchange.update().filter(exchange.just_done()).filter(Column::RotateRequestId.eq(request_id));
         rotated = repeated.exec_with_returning(connection).await?;
     }
     match rotated.pop() {
-        Some(session) => Ok((session, next)),
-        None => Err(refuse(service, token).await?),
+        Some(session) => Ok((session, exchange.next)),
+        None => Err(exchange.refuse().await?),
     }
 }
 
-/// Makes `next` the newest token of the live session that `token` belongs to.
-fn exchange(service: &Identity, token: &RefreshToken, next: &RefreshToken) -> UpdateMany<Entity> {
-    let expire_time = database::now(&*service.database).add(micros(service.config.session_life));
-    Entity::update_many()
-        .col_expr(Column::RefreshHash, Expr::value(next.hash()))
-        .col_expr(Column::ExpireTime, expire_time)
-        .filter(lives(service, token))
+impl Exchange<'_> {
+    /// Makes the next token the newest of the live session that the token belongs to.
+    fn update(&self) -> UpdateMany<Entity> {
+        let longest = micros(self.service.config.longest_session);
+        let unused = database::now(&*self.service.database).add(micros(self.idle));
+        let last = Expr::col(Column::CreateTime).add(longest);
+        let expire_time = CaseStatement::new().case(last.clone().lt(unused.clone()), last).finally(unused);
+        let mut update = Entity::update_many()
+            .col_expr(Column::RefreshHash, Expr::value(self.next.hash()))
+            .col_expr(Column::ExpireTime, Expr::Case(Box::new(expire_time)))
+            .filter(self.lives());
+        if self.source.is_some() {
+            update = update.col_expr(Column::Address, Expr::value(address(self.source)));
+        }
+        update
+    }
+
+    /// Holds for the session that the token belongs to, whether or not the token is its newest, if it has not ended.
+    fn lives(&self) -> Condition {
+        let now = || database::now(&*self.service.database);
+        let last_use = Func::coalesce([Expr::col(Column::RotateTime), Expr::col(Column::CreateTime)]);
+        // A community may have become stricter since the end was set.
+        let unused_since = Expr::from(last_use).gt(now().sub(micros(self.idle)));
+        live(self.service).add(Column::FamilyHash.eq(self.token.family_hash())).add(unused_since)
+    }
+
+    /// Holds for a session whose newest token was exchanged for the token so short a time ago that a client may still repeat
+    /// the call.
+    fn just_done(&self) -> Condition {
+        let grace = micros(self.service.config.refresh_grace);
+        let grace_begin = database::now(&*self.service.database).sub(grace);
+        Condition::all()
+            .add(Column::PreviousRefreshHash.eq(self.token.hash()))
+            .add(Expr::col(Column::RotateTime).gte(grace_begin))
+    }
+
+    /// Why the token is not exchanged. Any but the newest token of a session, and the one just exchanged for it, is in two
+    /// hands: the session ends.
+    async fn refuse(&self) -> Result<Error, Error> {
+        let connection = &*self.service.database;
+        let ended = Entity::update_many()
+            .col_expr(Column::EndTime, database::now(connection))
+            .filter(self.lives())
+            // Without it there is no older token, only a made-up one.
+            .filter(Column::RotateTime.is_not_null())
+            .filter(self.just_done().not())
+            .exec_with_returning(connection)
+            .await?;
+        let Some(session) = ended.first() else { return Ok(Error::RefreshTokenInvalid) };
+        tracing::warn!(session = %session.id, "session {} ended: an old refresh token came back", session.id);
+        Ok(Error::RefreshTokenReused)
+    }
 }
 
-/// Holds for the session that `token` belongs to, whether or not the token is its newest, if it has not ended.
-fn lives(service: &Identity, token: &RefreshToken) -> Condition {
+/// Holds for sessions that have not ended.
+pub(crate) fn live(service: &Identity) -> Condition {
+    let now = || database::now(&*service.database);
+    let oldest = now().sub(micros(service.config.longest_session));
     Condition::all()
-        .add(Column::FamilyHash.eq(token.family_hash()))
         .add(Column::EndTime.is_null())
-        .add(Expr::col(Column::ExpireTime).gt(database::now(&*service.database)))
+        .add(Expr::col(Column::ExpireTime).gt(now()))
+        .add(Expr::col(Column::CreateTime).gt(oldest))
 }
 
-/// Holds for a session whose newest token was exchanged for `token` so short a time ago that a client may still repeat the call.
-fn just_exchanged(service: &Identity, token: &RefreshToken) -> Condition {
-    let grace_begin = database::now(&*service.database).sub(micros(service.config.refresh_grace));
-    Condition::all()
-        .add(Column::PreviousRefreshHash.eq(token.hash()))
-        .add(Expr::col(Column::RotateTime).gte(grace_begin))
-}
-
-/// Why `token` is not exchanged. Any but the newest token of a session, and the one just exchanged for it, is in two hands: the
-/// session ends.
-async fn refuse(service: &Identity, token: &RefreshToken) -> Result<Error, Error> {
-    let connection = &*service.database;
-    let ended = Entity::update_many()
-        .col_expr(Column::EndTime, database::now(connection))
-        .filter(lives(service, token))
-        // Without it there is no older token, only a made-up one.
-        .filter(Column::RotateTime.is_not_null())
-        .filter(just_exchanged(service, token).not())
-        .exec_with_returning(connection)
-        .await?;
-    let Some(session) = ended.first() else { return Ok(Error::RefreshTokenInvalid) };
-    tracing::warn!(session = %session.id, "session {} ended: an old refresh token came back", session.id);
-    Ok(Error::RefreshTokenReused)
+/// Ends the sessions of an account within `change`, but the one `except`, and returns how many there were.
+pub(crate) async fn end_all(
+    service: &Identity,
+    change: &Change,
+    account: Uuid,
+    except: Option<Uuid>,
+) -> Result<u64, Error> {
+    let mut ending = Entity::update_many()
+        .col_expr(Column::EndTime, database::now(&**change))
+        .filter(Column::AccountId.eq(account))
+        .filter(live(service));
+    if let Some(session) = except {
+        ending = ending.filter(Column::Id.ne(session));
+    }
+    Ok(ending.exec(&**change).await?.rows_affected)
 }
 
 /// What the session is used with.

@@ -1,6 +1,7 @@
 //! Who calls, as far as tokens prove it.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -11,6 +12,9 @@ use crate::Failure;
 
 /// The header with the token of the person on whose behalf a service calls. `authorization` holds that of the direct caller.
 pub const USER_AUTHORIZATION: &str = "usher-user-authorization";
+
+/// The header in which a service tells the address of whoever it calls for. From anybody else it is not heard.
+pub const SOURCE_ADDRESS: &str = "usher-source-address";
 
 /// A person whose access token was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Caller {
     pub person: Option<SignedIn>,
     /// The person's access token, to be forwarded to neighbours.
     pub token: Option<SecretString>,
+    /// The address at which the person is: that of the connection, or what a service told. `None` if it is not known.
+    pub source: Option<IpAddr>,
 }
 
 impl Caller {

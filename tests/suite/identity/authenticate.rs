@@ -11,7 +11,11 @@ use crate::support::refusal::{refused, refused_fields};
 use crate::support::{address, request_id};
 
 async fn sign_in(email: &str, password: &str) -> Result<Credentials, Status> {
-    let request = AuthenticateRequest { email: email.to_owned(), password: password.to_owned() };
+    let request = AuthenticateRequest {
+        email: email.to_owned(),
+        password: password.to_owned(),
+        ..AuthenticateRequest::default()
+    };
     let answer = Caller::nobody().identity().authenticate(request).await?;
     Ok(answer.into_inner().credentials.expect("they come"))
 }

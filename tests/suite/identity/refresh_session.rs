@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use usher_api::identity::{Credentials, RefreshSessionRequest};
 use uuid::Uuid;
 
-use super::{change_row, claims, get, row};
+use super::{change_row, get, row, session_id};
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
@@ -30,10 +30,6 @@ async fn refused_as(reason: &str, token: &str, request_id: &str) {
 /// A new session: its credentials.
 async fn session() -> Credentials {
     Person::new("mira").await.credentials
-}
-
-fn session_id(credentials: &Credentials) -> Uuid {
-    claims(&credentials.access_token)["sid"].as_str().expect("there is one").parse().expect("it is an id")
 }
 
 /// Lets the session's last refresh be as long ago as no client repeats it.

@@ -37,7 +37,11 @@ impl Person {
 
     /// Signs in.
     pub async fn signed_in(anyone: &Caller, email: &str, password: &str) -> Self {
-        let request = AuthenticateRequest { email: email.to_owned(), password: password.to_owned() };
+        let request = AuthenticateRequest {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            ..AuthenticateRequest::default()
+        };
         let answer =
             anyone.identity().authenticate(request).await.expect("the password is right").into_inner();
         let credentials = answer.credentials.expect("credentials come");

@@ -45,6 +45,7 @@ pub(crate) async fn update_community_settings(
     wanted.update(&asked, &mask, &mut Violations::default());
     write(service, &change, wanted.to_row(name, before.row.version + 1, service.clock.now())).await?;
     let InForce { row, effective } = InForce::load(&*change, &community.row).await?;
+    event::of_settings(service, &change, community.root.name(), &row).await?;
     let answer = pb::UpdateCommunitySettingsResponse {
         settings: Some(wanted.to_proto(name, Some(&row))),
         effective_settings: Some(effective.to_proto(name, None)),

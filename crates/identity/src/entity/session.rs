@@ -1,6 +1,8 @@
 //! One row for each session.
 
 use sea_orm::entity::prelude::*;
+use usher_api::identity as pb;
+use usher_api::name::{SessionName, UserName};
 use usher_runtime::Timestamp;
 use uuid::Uuid;
 
@@ -25,6 +27,10 @@ pub struct Model {
     pub rotate_time: Option<Timestamp>,
     /// The request that did it.
     pub rotate_request_id: Option<Uuid>,
+    /// What the person signed in with, as the client told.
+    pub device: String,
+    /// The address that it was used from last. Empty if it is not known.
+    pub address: String,
     /// When the person signed in.
     pub create_time: Timestamp,
     /// When it ends if nobody refreshes it.
@@ -34,3 +40,19 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The resource, without anything that the session is used with. `current` is the session of the call.
+    pub(crate) fn to_proto(&self, current: Option<Uuid>) -> pb::Session {
+        let name = SessionName { user: UserName(self.account_id), id: self.id };
+        pb::Session {
+            name: name.to_string(),
+            device: self.device.clone(),
+            address: self.address.clone(),
+            current: current == Some(self.id),
+            create_time: Some(self.create_time.into()),
+            last_use_time: Some(self.rotate_time.unwrap_or(self.create_time).into()),
+            expire_time: Some(self.expire_time.into()),
+        }
+    }
+}

@@ -1,18 +1,21 @@
 use usher_api::identity as pb;
-use usher_runtime::{EmailAddress, Failure, Violations};
+use usher_runtime::{Caller, EmailAddress, Failure, Violations};
 
 use crate::Identity;
 use crate::error::Error;
 use crate::password::{Password, is_outdated};
+use crate::session::Whereabouts;
 use crate::{account, session};
 
 pub(crate) async fn authenticate(
     service: &Identity,
+    caller: &Caller,
     request: pb::AuthenticateRequest,
 ) -> Result<pb::AuthenticateResponse, Error> {
     let mut violations = Violations::default();
     let email: Option<EmailAddress> = violations.check("email", request.email.parse());
     let password = Password::enter("password", &request.password, &mut violations);
+    let device = violations.text("device", &request.device, 0..=200);
     violations.finish()?;
     let (Some(email), Some(password)) = (email, password) else {
         return Err(Failure::internal("not parsed").into());
@@ -27,6 +30,7 @@ pub(crate) async fn authenticate(
         let hash = service.hasher.hash(&password).await?;
         account::renew_hash(service, &account, hash).await?;
     }
-    let credentials = session::begin(service, &account).await?;
+    let whereabouts = Whereabouts { device, source: caller.source };
+    let credentials = session::begin(service, &account, whereabouts).await?;
     Ok(pb::AuthenticateResponse { credentials: Some(credentials) })
 }

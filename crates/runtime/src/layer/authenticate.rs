@@ -1,5 +1,6 @@
 //! Who calls, and whether the RPC is for him at all.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -7,10 +8,11 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, header};
 use secrecy::SecretString;
+use tonic::transport::server::TcpConnectInfo;
 use usher_api::access::Method;
 
 use super::refuse;
-use crate::caller::USER_AUTHORIZATION;
+use crate::caller::{SOURCE_ADDRESS, USER_AUTHORIZATION};
 use crate::trust::Principal;
 use crate::{Caller, Failure, Trust};
 
@@ -23,7 +25,7 @@ pub(super) async fn authenticate(
 ) -> Response {
     let Some(method) = Method::at(request.uri().path()) else { return next.run(request).await };
     let admitted = match identify(&trust, request.headers()).await {
-        Ok(caller) => admit(method, &caller).map(|()| caller),
+        Ok(caller) => admit(method, &caller).map(|()| Caller { source: source(&caller, &request), ..caller }),
         Err(failure) => Err(failure),
     };
     match admitted {
@@ -60,6 +62,15 @@ async fn identify(trust: &Trust, headers: &HeaderMap) -> Result<Caller, Failure>
         }
     }
     Ok(caller)
+}
+
+/// The address of the person who calls. Behind a service it is what the service says: its own address says nothing of him.
+fn source(caller: &Caller, request: &Request) -> Option<IpAddr> {
+    if caller.service.is_some() {
+        return request.headers().get(SOURCE_ADDRESS)?.to_str().ok()?.parse().ok();
+    }
+    let connection = request.extensions().get::<TcpConnectInfo>()?;
+    connection.remote_addr().map(|address| address.ip().to_canonical())
 }
 
 fn bearer<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Failure> {

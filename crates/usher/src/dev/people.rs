@@ -38,7 +38,7 @@ impl Person {
     /// Signs in.
     pub async fn sign_in(api: &Api, name: &'static str, with: &Credentials) -> Result<Self, Unexpected> {
         let (email, password) = (with.email.clone(), with.password.expose_secret().to_owned());
-        let request = AuthenticateRequest { email: email.clone(), password };
+        let request = AuthenticateRequest { email: email.clone(), password, device: "usher dev".to_owned() };
         let answer = api.identity().authenticate(request).await?.into_inner();
         let credentials = answer.credentials.ok_or_else(|| Unexpected::missing("credentials"))?;
         Ok(Self { name, email, user: credentials.user, token: credentials.access_token.into() })

@@ -1,0 +1,124 @@
+//! What the community service tells: who belongs where, and what communities ask of sessions and accounts. Each piece of news
+//! carries its number, so it may come twice, late or out of order.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, OnConflict};
+use usher_api::community::{CommunityEvent, CommunityState, MemberEvent, SettingsEvent};
+use usher_api::name::{CommunityName, MemberName};
+use usher_runtime::{Event, Failure, Subscription};
+
+use crate::Identity;
+use crate::entity::{community_rule, membership};
+
+/// The consumer of the community service's events.
+pub(crate) fn of_communities(service: Identity) -> Subscription {
+    Subscription {
+        consumer: "identity-communities",
+        service: "community",
+        handler: Arc::new(move |event| {
+            let service = service.clone();
+            Box::pin(async move { note(&service, event).await })
+        }),
+    }
+}
+
+async fn note(service: &Identity, event: Event) -> Result<(), Failure> {
+    match event.kind.split_once('.') {
+        Some(("member", fact)) => note_member(service, fact, &event.payload).await,
+        Some(("settings", _)) => note_settings(service, &event.payload).await,
+        Some(("community", fact)) => note_community(service, fact, &event.payload).await,
+        _ => Ok(()),
+    }
+}
+
+async fn note_member(service: &Identity, fact: &str, payload: &[u8]) -> Result<(), Failure> {
+    use membership::Column;
+    let news = MemberEvent::decode(payload).map_err(Failure::internal)?;
+    let member: MemberName = news.member.parse().map_err(Failure::internal)?;
+    let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
+    let row = membership::Model {
+        account_id: member.user,
+        community_id: member.community.0,
+        root_id: root.0,
+        inherits: news.inherits,
+        active: !matches!(fact, "suspended" | "deleted"),
+        version: news.version,
+    };
+    let known = Expr::col((membership::Entity, Column::Version));
+    let newer = OnConflict::columns([Column::AccountId, Column::CommunityId])
+        .update_columns([Column::Inherits, Column::Active, Column::Version])
+        .action_and_where(known.lt(news.version))
+        .to_owned();
+    membership::Entity::insert(membership::ActiveModel::from(row).reset_all())
+        .on_conflict(newer)
+        .exec_without_returning(&*service.database)
+        .await?;
+    Ok(())
+}
+
+async fn note_settings(service: &Identity, payload: &[u8]) -> Result<(), Failure> {
+    use community_rule::Column;
+    let news = SettingsEvent::decode(payload).map_err(Failure::internal)?;
+    let community = news.settings.strip_suffix("/settings").unwrap_or_default();
+    let community: CommunityName = community.parse().map_err(Failure::internal)?;
+    let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
+    let row = community_rule::Model {
+        session_duration: news.session_duration.map(|duration| duration.seconds),
+        enforce_two_factor: news.enforce_two_factor,
+        version: news.version,
+        ..silent(community, root)
+    };
+    let columns = [Column::SessionDuration, Column::EnforceTwoFactor, Column::Version];
+    keep(service, row, &columns, Column::Version, news.version).await
+}
+
+async fn note_community(service: &Identity, fact: &str, payload: &[u8]) -> Result<(), Failure> {
+    use community_rule::Column;
+    let news = CommunityEvent::decode(payload).map_err(Failure::internal)?;
+    let deleted = fact == "purged" || news.state() == CommunityState::Deleted;
+    let back = fact == "undeleted";
+    if !deleted && !back {
+        return Ok(());
+    }
+    let community: CommunityName = news.community.parse().map_err(Failure::internal)?;
+    let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
+    let row = community_rule::Model { deleted, community_version: news.version, ..silent(community, root) };
+    let columns = [Column::Deleted, Column::CommunityVersion];
+    keep(service, row, &columns, Column::CommunityVersion, news.version).await
+}
+
+/// The row of a community that asks nothing.
+fn silent(community: CommunityName, root: CommunityName) -> community_rule::Model {
+    community_rule::Model {
+        community_id: community.0,
+        root_id: root.0,
+        session_duration: None,
+        enforce_two_factor: false,
+        version: 0,
+        deleted: false,
+        community_version: 0,
+    }
+}
+
+/// Keeps `columns` of `row`, unless the number in `counted` is known to have been reached.
+async fn keep(
+    service: &Identity,
+    row: community_rule::Model,
+    columns: &[community_rule::Column],
+    counted: community_rule::Column,
+    version: i64,
+) -> Result<(), Failure> {
+    let known = Expr::col((community_rule::Entity, counted));
+    let newer = OnConflict::column(community_rule::Column::CommunityId)
+        .update_columns(columns.iter().copied())
+        .action_and_where(known.lt(version))
+        .to_owned();
+    community_rule::Entity::insert(community_rule::ActiveModel::from(row).reset_all())
+        .on_conflict(newer)
+        .exec_without_returning(&*service.database)
+        .await?;
+    Ok(())
+}
