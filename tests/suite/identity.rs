@@ -5,6 +5,8 @@ mod create_user;
 mod get_json_web_keys;
 mod get_user;
 mod list_sessions;
+mod list_sign_ins;
+mod lockout;
 mod lookup_user;
 mod refresh_session;
 mod revoke_all_sessions;
@@ -72,8 +74,13 @@ async fn row<const N: usize>(sql: &str, values: [Value; N]) -> QueryResult {
 
 /// Changes one row in the tables of the service, as time or an older program would.
 async fn change_row<const N: usize>(sql: &str, values: [Value; N]) {
+    change_rows(sql, values, 1).await;
+}
+
+/// Changes `count` rows in the tables of the service.
+async fn change_rows<const N: usize>(sql: &str, values: [Value; N], count: u64) {
     let database = database(Service::Identity).await;
     let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
     let changed = database.execute_raw(statement).await.expect("the statement runs");
-    assert_eq!(changed.rows_affected(), 1, "one row changes");
+    assert_eq!(changed.rows_affected(), count, "so many rows change");
 }

@@ -100,6 +100,21 @@ impl FromStr for SessionName {
     }
 }
 
+/// `users/{user}/signIns/{sign_in}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SignInName {
+    /// Whose account it was tried with.
+    pub user: UserName,
+    /// The id of the attempt.
+    pub id: Uuid,
+}
+
+impl fmt::Display for SignInName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/signIns/{}", self.user, self.id)
+    }
+}
+
 /// `communities/{community}/members/{user}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MemberName {

@@ -85,7 +85,7 @@ pub(crate) async fn note_seen(
     tell(service, change, row, "user.seen", now).await
 }
 
-async fn tell(
+pub(crate) async fn tell(
     service: &Identity,
     change: &Change,
     row: &Model,

@@ -7,6 +7,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use usher_runtime::DatabaseConfig;
 
+use crate::lockout::LockoutConfig;
+
 /// `[identity]`: how long sessions and their tokens live.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +28,8 @@ pub struct Config {
     /// How long a client that lost an answer may repeat a refresh.
     #[serde(with = "humantime_serde")]
     pub refresh_grace: Duration,
+    /// How many passwords may be tried.
+    pub lockout: LockoutConfig,
     /// How many passwords are hashed at a time. Each takes 46 MiB and a core for some 50 ms.
     pub password_hash_permits: NonZeroUsize,
 }
@@ -40,6 +44,7 @@ impl Default for Config {
             session_life: Duration::from_hours(30 * 24),
             longest_session: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),
+            lockout: LockoutConfig::default(),
             password_hash_permits: const { NonZeroUsize::new(4).unwrap() },
         }
     }

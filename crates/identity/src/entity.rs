@@ -4,4 +4,6 @@ pub(crate) mod account;
 pub(crate) mod community_rule;
 pub(crate) mod membership;
 pub(crate) mod session;
+pub(crate) mod sign_in;
+pub(crate) mod sign_in_guard;
 pub(crate) mod signing_key;

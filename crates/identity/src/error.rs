@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 use tonic::{Code, Status};
 use usher_api::identity::ErrorReason;
 use usher_api::name::SessionName;
-use usher_runtime::{Failure, Refusal};
+use usher_runtime::{Failure, Refusal, Timestamp};
 
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,15 @@ pub enum Error {
     /// A token that was exchanged before.
     #[error("the refresh token was used before; the session has been ended")]
     RefreshTokenReused,
+    /// Too many passwords were tried with the address.
+    #[error("too many attempts failed with this address")]
+    SignInLocked {
+        /// Until when nobody signs in with it.
+        unlock_time: Timestamp,
+    },
+    /// Too many passwords were tried from the source.
+    #[error("too many attempts failed from this source")]
+    SignInThrottled,
     /// No such session of that person.
     #[error("no such session")]
     SessionNotFound(SessionName),
@@ -46,6 +55,8 @@ impl Error {
             Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
                 Code::Unauthenticated
             }
+            Self::SignInLocked { .. } => Code::FailedPrecondition,
+            Self::SignInThrottled => Code::ResourceExhausted,
             // Never asked: no RPC bootstraps, and shared failures make their own status.
             Self::Bootstrapped | Self::Shared(_) => Code::Unknown,
         }
@@ -59,6 +70,8 @@ impl Error {
             Self::RefreshTokenInvalid => ErrorReason::RefreshTokenInvalid,
             Self::RefreshTokenReused => ErrorReason::RefreshTokenReused,
             Self::SessionNotFound(_) => ErrorReason::SessionNotFound,
+            Self::SignInLocked { .. } => ErrorReason::SignInLocked,
+            Self::SignInThrottled => ErrorReason::SignInThrottled,
             Self::Bootstrapped | Self::Shared(_) => ErrorReason::Unspecified,
         }
     }
@@ -67,10 +80,12 @@ impl Error {
         match self {
             Self::UserNotFound { user } => vec![("user", user.clone())],
             Self::SessionNotFound(session) => vec![("session", session.to_string())],
+            Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::UserExists
             | Self::CredentialsInvalid
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenReused
+            | Self::SignInThrottled
             | Self::Bootstrapped
             | Self::Shared(_) => Vec::new(),
         }

@@ -7,6 +7,7 @@
 //! | `account.rs` | making accounts |
 //! | `password.rs` | what a password may be, and its slow hash |
 //! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
+//! | `lockout.rs` | how many passwords may be tried |
 //! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
 //! | `signing_keys.rs` | the keys that sign access tokens |
 //! | `bootstrap.rs` | the first platform administrator |
@@ -19,6 +20,7 @@ mod bootstrap;
 mod config;
 mod entity;
 mod error;
+mod lockout;
 mod migration;
 mod password;
 mod refresh_token;

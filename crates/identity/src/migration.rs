@@ -6,6 +6,7 @@ mod m0003_create_signing_key;
 mod m0004_add_last_seen_time;
 mod m0005_describe_session;
 mod m0006_create_membership;
+mod m0007_create_sign_in;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0004_add_last_seen_time::Migration));
         steps.push(Box::new(m0005_describe_session::Migration));
         steps.push(Box::new(m0006_create_membership::Migration));
+        steps.push(Box::new(m0007_create_sign_in::Migration));
         steps
     }
 }

@@ -5,6 +5,7 @@ mod create_user;
 mod get_json_web_keys;
 mod get_user;
 mod list_sessions;
+mod list_sign_ins;
 mod lookup_user;
 mod refresh_session;
 mod revoke_all_sessions;
@@ -62,6 +63,14 @@ impl IdentityService for Identity {
     ) -> Answer<pb::RevokeAllSessionsResponse> {
         let (caller, message) = open(request);
         answer(revoke_all_sessions::revoke_all_sessions(self, &caller, message).await)
+    }
+
+    async fn list_sign_ins(
+        &self,
+        request: Request<pb::ListSignInsRequest>,
+    ) -> Answer<pb::ListSignInsResponse> {
+        let (caller, message) = open(request);
+        answer(list_sign_ins::list_sign_ins(self, &caller, message).await)
     }
 
     async fn get_user(&self, request: Request<pb::GetUserRequest>) -> Answer<pb::GetUserResponse> {

@@ -18,6 +18,7 @@ use crate::account::note_seen;
 use crate::entity::account;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
+use crate::lockout::Attempt;
 use crate::refresh_token::RefreshToken;
 use crate::{Identity, session_limit};
 
@@ -43,11 +44,12 @@ pub(crate) struct Whereabouts {
     pub(crate) source: Option<IpAddr>,
 }
 
-/// Begins a session of `account`.
+/// Begins a session of `account`, whose password was right in `attempt`.
 pub(crate) async fn begin(
     service: &Identity,
     account: &account::Model,
     whereabouts: Whereabouts,
+    attempt: Attempt,
 ) -> Result<Credentials, Error> {
     let idle = session_limit::of_account(service, account.id).await?;
     let (now, token) = (service.clock.now(), RefreshToken::generate(&service.random));
@@ -67,6 +69,7 @@ pub(crate) async fn begin(
     };
     let row = ActiveModel::from(session.clone()).reset_all();
     let change = service.database.change().await?;
+    attempt.succeed(&change, account).await?;
     Entity::insert(row).exec_without_returning(&*change).await?;
     note_seen(service, &change, account, now).await?;
     change.commit().await?;

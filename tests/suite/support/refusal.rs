@@ -30,3 +30,8 @@ pub fn refused_fields<T: Debug>(answer: Result<T, Status>, fields: &[&str]) {
     assert_eq!(named, expected);
     assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("INVALID_FIELDS"));
 }
+
+/// The reason of a refusal.
+pub fn reason(status: &Status) -> String {
+    status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
+}

@@ -1,0 +1,242 @@
+//! Guessing passwords: how many guesses there are for an address, and from one source.
+//!
+//! An attempt is counted before its password is looked at, so that fifty at once are no more guesses than fifty in a row; as long as
+//! it is being looked at, it takes the place of a failure, and more than there are places for wait. What is counted commits by
+//! itself. An address without an account is locked like any other.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, OnConflict};
+use serde::{Deserialize, Serialize};
+use usher_runtime::clock::micros;
+use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
+
+use crate::Identity;
+use crate::account;
+use crate::entity::sign_in::{ActiveModel, Column, Entity, Model, Outcome};
+use crate::entity::{account::Model as Account, sign_in_guard as guard};
+use crate::error::Error;
+use crate::session::Whereabouts;
+
+/// `[identity.lockout]`: how many passwords may be tried.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LockoutConfig {
+    /// So many failures in a row lock an account, at least 1.
+    pub failures: NonZeroU16,
+    /// Within how long.
+    #[serde(with = "humantime_serde")]
+    pub within: Duration,
+    /// For how long.
+    #[serde(with = "humantime_serde")]
+    pub duration: Duration,
+    /// So many failures from one source, an IPv4 address or a /64 of IPv6, are the most within `source_within`. Far more than
+    /// people behind one address make by mistake, far less than guessing needs.
+    pub source_failures: NonZeroU16,
+    /// See `source_failures`.
+    #[serde(with = "humantime_serde")]
+    pub source_within: Duration,
+}
+
+impl Default for LockoutConfig {
+    fn default() -> Self {
+        Self {
+            failures: const { NonZeroU16::new(5).unwrap() },
+            within: Duration::from_mins(1),
+            duration: Duration::from_mins(30),
+            source_failures: const { NonZeroU16::new(100).unwrap() },
+            source_within: Duration::from_mins(10),
+        }
+    }
+}
+
+/// How long an attempt takes a place at most: far longer than a password is looked at. Then its process is gone.
+const PLACE_LIFE: Duration = Duration::from_secs(30);
+/// How often those who wait look whether there is a place, and how often at most: 10 seconds.
+const WAIT: Duration = Duration::from_millis(50);
+const MOST_WAITS: usize = 200;
+
+/// An attempt whose password is being looked at.
+#[derive(Debug)]
+pub(crate) struct Attempt(Model);
+
+/// Counts an attempt to sign in with `email`, for which there may be no account.
+///
+/// # Errors
+/// [`Error::SignInLocked`], [`Error::SignInThrottled`]
+pub(crate) async fn begin(
+    service: &Identity,
+    email: &EmailAddress,
+    whereabouts: &Whereabouts,
+) -> Result<Attempt, Error> {
+    let key = service.sealing.fingerprint("sign-in address", &[email.canonical().as_bytes()]);
+    require_quiet_source(service, whereabouts.source).await?;
+    for _ in 0..MOST_WAITS {
+        if let Some(attempt) = take_place(service, &key, whereabouts).await? {
+            return Ok(attempt);
+        }
+        tokio::time::sleep(WAIT).await;
+    }
+    Err(Failure::Overloaded.into())
+}
+
+/// The attempt, if there is a place for it.
+async fn take_place(
+    service: &Identity,
+    key: &[u8],
+    whereabouts: &Whereabouts,
+) -> Result<Option<Attempt>, Error> {
+    let change = service.database.change().await?;
+    let guard = hold(&change, key).await?;
+    let now = guard.hold_time;
+    if let Some(unlock_time) = guard.unlock_time.filter(|unlock_time| *unlock_time > now) {
+        return Err(Error::SignInLocked { unlock_time });
+    }
+    let pending = Column::Outcome.eq(Outcome::Pending).and(Column::CreateTime.gt(now.before(PLACE_LIFE)));
+    let pending = Entity::find().filter(Column::AddressKey.eq(key)).filter(pending).count(&*change).await?;
+    let most = u64::from(service.config.lockout.failures.get());
+    if pending + failures(service, &change, &guard).await? >= most {
+        return Ok(None);
+    }
+    let row = Model {
+        id: service.random.uuid(service.clock.now()),
+        address_key: key.to_owned(),
+        account_id: None,
+        outcome: Outcome::Pending,
+        device: whereabouts.device.clone(),
+        source: whereabouts.source.map(|source| source.to_string()).unwrap_or_default(),
+        source_range: whereabouts.source.map(range).unwrap_or_default(),
+        create_time: now,
+    };
+    Entity::insert(ActiveModel::from(row.clone()).reset_all()).exec_without_returning(&*change).await?;
+    change.commit().await?;
+    Ok(Some(Attempt(row)))
+}
+
+impl Attempt {
+    /// Notes within `change`, which begins the session, that the password was right. Earlier failures count no longer.
+    pub(crate) async fn succeed(self, change: &Change, account: &Account) -> Result<(), Error> {
+        let guard = hold(change, &self.0.address_key).await?;
+        self.settle(change, Some(account), Outcome::Succeeded).await?;
+        reset(change, &guard, None).await
+    }
+
+    /// Notes that the password was wrong, and locks the address if that was once too often.
+    pub(crate) async fn fail(self, service: &Identity, account: Option<&Account>) -> Result<(), Error> {
+        let change = service.database.change().await?;
+        let guard = hold(&change, &self.0.address_key).await?;
+        let before = failures(service, &change, &guard).await?;
+        let lockout = &service.config.lockout;
+        let locks = before + 1 >= u64::from(lockout.failures.get());
+        let outcome = if locks { Outcome::Locked } else { Outcome::Failed };
+        self.settle(&change, account, outcome).await?;
+        if locks {
+            reset(&change, &guard, Some(guard.hold_time.after(lockout.duration))).await?;
+            tell_locked(service, &change, account).await?;
+        }
+        change.commit().await?;
+        Ok(())
+    }
+
+    async fn settle(
+        &self,
+        change: &Change,
+        account: Option<&Account>,
+        outcome: Outcome,
+    ) -> Result<(), Error> {
+        Entity::update_many()
+            .col_expr(Column::Outcome, Expr::value(outcome))
+            .col_expr(Column::AccountId, Expr::value(account.map(|account| account.id)))
+            .filter(Column::Id.eq(self.0.id))
+            .exec(&**change)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Tells that the account is locked. An address without one has nobody to be told.
+async fn tell_locked(service: &Identity, change: &Change, account: Option<&Account>) -> Result<(), Error> {
+    let Some(account) = account else { return Ok(()) };
+    tracing::warn!(user = %account.name(), "account {} locked after failures to sign in", account.id);
+    account::tell(service, change, account, "user.locked", service.clock.now()).await
+}
+
+/// Waits for other attempts with the same address, keeps them waiting until `change` ends, and tells what time it is.
+async fn hold(change: &Change, key: &[u8]) -> Result<guard::Model, Error> {
+    let row = guard::ActiveModel {
+        address_key: Set(key.to_owned()),
+        hold_time: Set(Timestamp(0)),
+        reset_time: Set(Timestamp(0)),
+        unlock_time: Set(None),
+    };
+    let there = OnConflict::new().do_nothing().to_owned();
+    guard::Entity::insert(row).on_conflict(there).exec_without_returning(&**change).await?;
+    // After the wait, which may have been long.
+    let held = guard::Entity::update_many()
+        .col_expr(guard::Column::HoldTime, database::now(&**change))
+        .filter(guard::Column::AddressKey.eq(key))
+        .exec_with_returning(&**change)
+        .await?;
+    let held = held.into_iter().next();
+    Ok(held.ok_or_else(|| Failure::internal("a held guard is gone"))?)
+}
+
+/// Failures that count.
+async fn failures(service: &Identity, change: &Change, guard: &guard::Model) -> Result<u64, Error> {
+    let since = Ord::max(guard.hold_time.before(service.config.lockout.within), guard.reset_time);
+    let failed = Entity::find()
+        .filter(Column::AddressKey.eq(guard.address_key.as_slice()))
+        .filter(Column::Outcome.eq(Outcome::Failed))
+        .filter(Column::CreateTime.gt(since));
+    Ok(failed.count(&**change).await?)
+}
+
+/// Forgets the failures, and locks the address until `unlock_time`, if there is one.
+async fn reset(change: &Change, guard: &guard::Model, unlock_time: Option<Timestamp>) -> Result<(), Error> {
+    guard::Entity::update_many()
+        .col_expr(guard::Column::ResetTime, Expr::value(guard.hold_time))
+        .col_expr(guard::Column::UnlockTime, Expr::value(unlock_time))
+        .filter(guard::Column::AddressKey.eq(guard.address_key.as_slice()))
+        .exec(&**change)
+        .await?;
+    Ok(())
+}
+
+/// Refuses a source of too many failures.
+async fn require_quiet_source(service: &Identity, source: Option<IpAddr>) -> Result<(), Error> {
+    let Some(source) = source else { return Ok(()) };
+    let lockout = &service.config.lockout;
+    let since = database::now(&*service.database).sub(micros(lockout.source_within));
+    let failed = Entity::find()
+        .filter(Column::SourceRange.eq(range(source)))
+        .filter(Column::Outcome.is_in([Outcome::Failed, Outcome::Locked]))
+        .filter(Expr::col(Column::CreateTime).gt(since))
+        .count(&*service.database)
+        .await?;
+    if failed >= u64::from(lockout.source_failures.get()) { Err(Error::SignInThrottled) } else { Ok(()) }
+}
+
+/// Whoever has an IPv6 address usually has all of its /64.
+fn range(source: IpAddr) -> String {
+    match source {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_in_a_range_are_one_source() {
+        let range = |text: &str| range(text.parse().unwrap());
+        assert_eq!(range("2001:db8:1:2:3:4:5:6"), range("2001:db8:1:2:ffff::1"));
+        assert_ne!(range("2001:db8:1:2::1"), range("2001:db8:1:3::1"));
+        assert_ne!(range("203.0.113.7"), range("203.0.113.8"));
+    }
+}

@@ -1,0 +1,147 @@
+//! How many passwords can be tried.
+
+use futures::future::join_all;
+use sandbox::Caller;
+use tonic::{Code, Request, Status};
+use usher_api::identity::{AuthenticateRequest, Credentials};
+use uuid::Uuid;
+
+use super::{change_row, refresh};
+use crate::support::address;
+use crate::support::people::{PASSWORD, Person};
+use crate::support::refusal::{reason, refused};
+
+const WRONG: &str = "a short and noisy morning";
+
+/// Somebody who tries passwords from an address of his own.
+struct Source {
+    page: Caller,
+    address: String,
+}
+
+impl Source {
+    fn new() -> Self {
+        let (one, two, ..) = Uuid::new_v4().as_fields();
+        let address = format!("2001:db8:{:x}:{two:x}::1", one >> 16);
+        Self { page: Caller::nobody().service("alerts"), address }
+    }
+
+    async fn try_at(&self, replica: usize, email: &str, password: &str) -> Result<Credentials, Status> {
+        let mut request = Request::new(AuthenticateRequest {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            ..AuthenticateRequest::default()
+        });
+        request.metadata_mut().insert("usher-source-address", self.address.parse().expect("it is ASCII"));
+        let answer = self.page.at_replica(replica).identity().authenticate(request).await?;
+        Ok(answer.into_inner().credentials.expect("they come"))
+    }
+
+    async fn sign_in(&self, email: &str) -> Result<Credentials, Status> {
+        self.try_at(0, email, PASSWORD).await
+    }
+
+    /// Fails so many times, which must be told plainly.
+    async fn fail(&self, email: &str, times: usize) {
+        for _ in 0..times {
+            refused(self.try_at(0, email, WRONG).await, Code::Unauthenticated, "CREDENTIALS_INVALID");
+        }
+    }
+
+    async fn is_locked(&self, email: &str) {
+        refused(self.sign_in(email).await, Code::FailedPrecondition, "SIGN_IN_LOCKED");
+    }
+}
+
+#[tokio::test]
+async fn five_failures_lock_the_account_in_every_spelling_and_nothing_else() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    let other = Person::new("other").await;
+    source.fail(&mira.email, 5).await;
+    let answer = source.sign_in(&mira.email).await;
+    let metadata = refused(answer, Code::FailedPrecondition, "SIGN_IN_LOCKED");
+    assert!(metadata["unlock_time"].ends_with('Z'));
+    source.is_locked(&mira.email.to_uppercase()).await;
+    Source::new().is_locked(&mira.email).await;
+    source.sign_in(&other.email).await.unwrap();
+    refresh(&mira.credentials.refresh_token).await.expect("sessions go on");
+}
+
+#[tokio::test]
+async fn a_lock_opens_by_itself_and_what_led_to_it_is_forgotten() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    source.fail(&mira.email, 5).await;
+    source.is_locked(&mira.email).await;
+    let_pass(&source, 1_799).await;
+    source.is_locked(&mira.email).await;
+    let_pass(&source, 1).await;
+    source.fail(&mira.email, 4).await;
+    source.sign_in(&mira.email).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_success_makes_failures_no_longer_in_a_row() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    for _ in 0..3 {
+        source.fail(&mira.email, 4).await;
+        source.sign_in(&mira.email).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn failures_of_more_than_a_minute_ago_do_not_count() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    source.fail(&mira.email, 4).await;
+    age_failures(&source, 4).await;
+    source.fail(&mira.email, 4).await;
+    source.sign_in(&mira.email).await.unwrap();
+}
+
+#[tokio::test]
+async fn fifty_guesses_at_once_are_no_more_than_five() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    let guesses = (0..50).map(|guess| source.try_at(guess, &mira.email, WRONG));
+    let answers = join_all(guesses).await;
+    let reasons: Vec<String> = answers.into_iter().map(|answer| reason(&answer.unwrap_err())).collect();
+    let count = |wanted: &str| reasons.iter().filter(|reason| *reason == wanted).count();
+    assert_eq!((count("CREDENTIALS_INVALID"), count("SIGN_IN_LOCKED")), (5, 45), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn any_number_may_sign_in_at_once() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    let all = join_all((0..20).map(|place| source.try_at(place, &mira.email, PASSWORD))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+}
+
+#[tokio::test]
+async fn an_address_without_an_account_is_locked_like_any_other() {
+    let (nobody, source) = (address("nobody"), Source::new());
+    source.fail(&nobody, 5).await;
+    source.is_locked(&nobody).await;
+}
+
+#[tokio::test]
+async fn a_hundred_failures_are_the_most_from_one_source() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    let addresses: Vec<String> = (0..20).map(|_| address("nobody")).collect();
+    join_all(addresses.iter().map(|email| source.fail(email, 5))).await;
+    let answer = source.sign_in(&mira.email).await;
+    refused(answer, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
+    let neighbour = Source { address: source.address.replace("::1", ":1:2:3:4"), page: source.page.clone() };
+    refused(neighbour.sign_in(&mira.email).await, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
+    Source::new().sign_in(&mira.email).await.expect("others are not meant");
+}
+
+/// Makes the failures from `source`, of which there are `count`, a minute older.
+async fn age_failures(source: &Source, count: u64) {
+    let sql = "UPDATE sign_in SET create_time = create_time - 60000001 WHERE source = $1";
+    super::change_rows(sql, [source.address.as_str().into()], count).await;
+}
+
+/// Lets `seconds` pass for the address that was locked from `source`.
+async fn let_pass(source: &Source, seconds: i64) {
+    let sql = "UPDATE sign_in_guard SET unlock_time = unlock_time - $1 \
+               WHERE address_key IN (SELECT address_key FROM sign_in WHERE source = $2)";
+    change_row(sql, [(seconds * 1_000_000).into(), source.address.as_str().into()]).await;
+}
