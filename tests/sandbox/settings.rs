@@ -78,7 +78,8 @@ fn apart(suite: &Description, keys: &Path, service: Service) -> String {
 
 fn section(suite: &Description, service: Service, smtp_port: u16, max_connections: u32) -> String {
     let own = match service {
-        Service::Identity => String::new(),
+        // Failures count far longer than a busy machine takes for a test.
+        Service::Identity => "sweep_interval = \"1s\"\nlockout.within = \"10m\"\n".to_owned(),
         // Short, so that a test can see an absent member be suspended.
         Service::Community => "sweep_interval = \"1s\"\n".to_owned(),
         // Short, so that a test can see an invitation expire and an interrupted acceptance be completed.

@@ -3,6 +3,7 @@
 pub mod acts;
 pub mod mail;
 pub mod people;
+pub mod picture;
 pub mod refusal;
 pub mod rows;
 pub mod tree;

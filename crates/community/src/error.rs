@@ -8,7 +8,7 @@ use usher_api::name::{CommunityName, InvitationName, MemberName, RoleName, UserN
 use usher_runtime::{Failure, Refusal};
 
 use crate::entity::community::State;
-use crate::image::ImageProblem;
+use usher_runtime::image::ImageProblem;
 
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]

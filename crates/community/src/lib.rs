@@ -10,12 +10,12 @@
 //! | `role.rs`, `role_draft.rs`, `role_usage.rs` | built-in roles, custom roles as requests say them, and who uses one |
 //! | `grants.rs` | whether somebody may give roles or take them |
 //! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
-//! | `lifecycle.rs`, `profile.rs`, `settings.rs`, `image.rs` | what is to say of a community |
+//! | `lifecycle.rs`, `profile.rs`, `settings.rs` | what is to say of a community |
 //! | `people.rs`, `roster.rs` | what lists tell of people |
 //! | `sweeper.rs`, `inactivity.rs`, `purge.rs` | what comes with time |
 //! | `event.rs`, `subscriber.rs` | what others learn of changes, and what is learnt from them |
 //! | `seed.rs` | made-up communities for measurements |
-//! | `parse.rs`, `keyset.rs` | what requests may say, and how lists are paged |
+//! | `parse.rs` | what requests may say |
 //! | `entity/`, `migration/` | the tables |
 //!
 //! A person may do in a community what the roles amount to that were given to him there, together with those
@@ -32,9 +32,7 @@ mod entity;
 mod error;
 mod event;
 mod grants;
-mod image;
 mod inactivity;
-mod keyset;
 mod lifecycle;
 mod membership;
 mod migration;
@@ -62,7 +60,6 @@ use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, T
 
 pub use config::Config;
 pub use error::{Error, RoleInUse};
-pub use image::ImageProblem;
 pub use migration::Migrator;
 pub use seed::{MadeUpMember, MadeUpTree, insert_members, insert_tree};
 

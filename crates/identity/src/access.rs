@@ -22,6 +22,14 @@ pub(crate) fn require_own(caller: &Caller, user: UserName, permission: &str) -> 
     }
 }
 
+/// Refuses unless `caller` is `user`. `permission` names what is refused.
+pub(crate) fn require_self(caller: &Caller, user: UserName, permission: &str) -> Result<(), Failure> {
+    match &caller.person {
+        Some(person) if person.user == user => Ok(()),
+        _ => Err(Failure::PermissionDenied { permission: permission.to_owned(), resource: user.to_string() }),
+    }
+}
+
 /// The account that `field` names: `users/{user}`, or `users/me` for the calling person.
 pub(crate) fn named_user(caller: &Caller, field: &str, name: &str) -> Result<UserName, Failure> {
     if name == "users/me" {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use usher_api::identity::UserEvent;
+use usher_api::name::UserName;
+use usher_runtime::fields::name_key;
 use usher_runtime::outbox::{self, NewEvent};
-use usher_runtime::{Change, EmailAddress, Timestamp, Violations};
+use usher_runtime::{Change, EmailAddress, Failure, Timestamp, Violations};
 
 use crate::Identity;
 use crate::entity::account::{ActiveModel, Column, Entity, Model, State};
@@ -34,7 +37,11 @@ pub(crate) fn new(service: &Identity, profile: Profile, password_hash: String) -
         email: profile.email.typed().to_owned(),
         email_canonical: profile.email.canonical().to_owned(),
         email_verified: true,
+        name_key: name_key(&profile.full_name),
         full_name: profile.full_name,
+        locale: String::new(),
+        date_format: None,
+        picture_id: String::new(),
         platform_admin: false,
         state: State::Active,
         terms_version: String::new(),
@@ -120,4 +127,38 @@ pub(crate) async fn renew_hash(service: &Identity, account: &Model, hash: String
 /// The account of an address, in any spelling.
 pub(crate) async fn find_by_email(service: &Identity, email: &EmailAddress) -> Result<Option<Model>, Error> {
     Ok(Entity::find().filter(Column::EmailCanonical.eq(email.canonical())).one(&*service.database).await?)
+}
+
+/// The account, which nobody else changes until `change` ends.
+pub(crate) async fn hold(change: &Change, name: UserName) -> Result<Model, Error> {
+    let row = Entity::find_by_id(name.0).lock_exclusive().one(&**change).await?;
+    row.ok_or_else(|| Error::UserNotFound { user: name.to_string() })
+}
+
+/// Changes `columns` of the account within `change`, and tells it as `kind`.
+pub(crate) async fn write(
+    service: &Identity,
+    change: &Change,
+    id: Uuid,
+    columns: Vec<(Column, Expr)>,
+    kind: &'static str,
+) -> Result<Model, Error> {
+    let mut update = Entity::update_many()
+        .filter(Column::Id.eq(id))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdateTime, Expr::value(service.clock.now()));
+    for (column, value) in columns {
+        update = update.col_expr(column, value);
+    }
+    let row = update.exec_with_returning(&**change).await?.pop().ok_or(Failure::ConcurrentChange)?;
+    tell(service, change, &row, kind, row.update_time).await?;
+    Ok(row)
+}
+
+/// Refuses an etag that is not the present one. An empty one stands for any.
+pub(crate) fn require_etag(etag: &str, row: &Model) -> Result<(), Error> {
+    if etag.is_empty() || etag == row.version.to_string() {
+        return Ok(());
+    }
+    Err(Failure::EtagMismatch { resource: row.name().to_string() }.into())
 }

@@ -30,6 +30,9 @@ pub struct Config {
     pub refresh_grace: Duration,
     /// How many passwords may be tried.
     pub lockout: LockoutConfig,
+    /// How often rows are looked for that nobody needs any more.
+    #[serde(with = "humantime_serde")]
+    pub sweep_interval: Duration,
     /// How many passwords are hashed at a time. Each takes 46 MiB and a core for some 50 ms.
     pub password_hash_permits: NonZeroUsize,
 }
@@ -45,6 +48,7 @@ impl Default for Config {
             longest_session: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),
             lockout: LockoutConfig::default(),
+            sweep_interval: Duration::from_mins(10),
             password_hash_permits: const { NonZeroUsize::new(4).unwrap() },
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod community_rule;
 pub(crate) mod membership;
+pub(crate) mod picture;
 pub(crate) mod session;
 pub(crate) mod sign_in;
 pub(crate) mod sign_in_guard;

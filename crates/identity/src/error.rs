@@ -3,7 +3,8 @@
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 use usher_api::identity::ErrorReason;
-use usher_api::name::SessionName;
+use usher_api::name::{SessionName, UserName};
+use usher_runtime::image::ImageProblem;
 use usher_runtime::{Failure, Refusal, Timestamp};
 
 /// Why an RPC refuses.
@@ -36,6 +37,12 @@ pub enum Error {
     /// Too many passwords were tried from the source.
     #[error("too many attempts failed from this source")]
     SignInThrottled,
+    /// The bytes are no picture that is accepted.
+    #[error("the picture cannot be used: {0}")]
+    PictureInvalid(ImageProblem),
+    /// The person has no picture.
+    #[error("{0} has no picture")]
+    PictureNotFound(UserName),
     /// No such session of that person.
     #[error("no such session")]
     SessionNotFound(SessionName),
@@ -51,7 +58,8 @@ impl Error {
     fn code(&self) -> Code {
         match self {
             Self::UserExists => Code::AlreadyExists,
-            Self::UserNotFound { .. } | Self::SessionNotFound(_) => Code::NotFound,
+            Self::UserNotFound { .. } | Self::SessionNotFound(_) | Self::PictureNotFound(_) => Code::NotFound,
+            Self::PictureInvalid(_) => Code::InvalidArgument,
             Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
                 Code::Unauthenticated
             }
@@ -72,6 +80,8 @@ impl Error {
             Self::SessionNotFound(_) => ErrorReason::SessionNotFound,
             Self::SignInLocked { .. } => ErrorReason::SignInLocked,
             Self::SignInThrottled => ErrorReason::SignInThrottled,
+            Self::PictureInvalid(_) => ErrorReason::PictureInvalid,
+            Self::PictureNotFound(_) => ErrorReason::PictureNotFound,
             Self::Bootstrapped | Self::Shared(_) => ErrorReason::Unspecified,
         }
     }
@@ -80,6 +90,8 @@ impl Error {
         match self {
             Self::UserNotFound { user } => vec![("user", user.clone())],
             Self::SessionNotFound(session) => vec![("session", session.to_string())],
+            Self::PictureInvalid(problem) => vec![("problem", problem.id().to_owned())],
+            Self::PictureNotFound(user) => vec![("user", user.to_string())],
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::UserExists
             | Self::CredentialsInvalid

@@ -10,6 +10,7 @@
 //! | `lockout.rs` | how many passwords may be tried |
 //! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
 //! | `signing_keys.rs` | the keys that sign access tokens |
+//! | `sweeper.rs` | what comes with time |
 //! | `bootstrap.rs` | the first platform administrator |
 //! | `seed.rs` | made-up accounts for measurements |
 //! | `entity/`, `migration/` | the tables |
@@ -30,6 +31,7 @@ mod session;
 mod session_limit;
 mod signing_keys;
 mod subscriber;
+mod sweeper;
 
 use tonic::service::Routes;
 use usher_api::identity::identity_service_server::IdentityServiceServer;
@@ -58,8 +60,8 @@ pub struct Identity {
     signing_keys: SigningKeys,
 }
 
-/// The largest request: 64 KiB, far above the longest password.
-const MAX_REQUEST_BYTES: usize = 1 << 16;
+/// The largest request: 1 MiB, above the largest picture.
+const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 impl Identity {
     /// The service. Its tokens name the issuer and audience of `trust`, by which others verify them.
@@ -86,5 +88,7 @@ impl Identity {
             relay::run(database.clone(), bus_of_relay.clone(), "identity", stop)
         });
         bus.subscribe(subscriber::of_communities(self.clone()), workers);
+        let service = self.clone();
+        workers.spawn("identity-sweeper", move |stop| sweeper::run(service.clone(), stop));
     }
 }

@@ -233,6 +233,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn five_failures_within_a_minute_lock_for_half_an_hour() {
+        let LockoutConfig { failures, within, duration, .. } = LockoutConfig::default();
+        assert_eq!((failures.get(), within.as_secs(), duration.as_secs()), (5, 60, 1_800));
+    }
+
+    #[test]
     fn neighbours_in_a_range_are_one_source() {
         let range = |text: &str| range(text.parse().unwrap());
         assert_eq!(range("2001:db8:1:2:3:4:5:6"), range("2001:db8:1:2:ffff::1"));

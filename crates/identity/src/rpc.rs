@@ -4,12 +4,16 @@ mod authenticate;
 mod create_user;
 mod get_json_web_keys;
 mod get_user;
+mod get_user_picture;
 mod list_sessions;
 mod list_sign_ins;
+mod list_users;
 mod lookup_user;
 mod refresh_session;
 mod revoke_all_sessions;
 mod revoke_session;
+mod update_user;
+mod update_user_picture;
 
 use tonic::Request;
 use usher_api::identity as pb;
@@ -76,6 +80,32 @@ impl IdentityService for Identity {
     async fn get_user(&self, request: Request<pb::GetUserRequest>) -> Answer<pb::GetUserResponse> {
         let (caller, message) = open(request);
         answer(get_user::get_user(self, &caller, message).await)
+    }
+
+    async fn list_users(&self, request: Request<pb::ListUsersRequest>) -> Answer<pb::ListUsersResponse> {
+        let (caller, message) = open(request);
+        answer(list_users::list_users(self, &caller, message).await)
+    }
+
+    async fn update_user(&self, request: Request<pb::UpdateUserRequest>) -> Answer<pb::UpdateUserResponse> {
+        let (caller, message) = open(request);
+        answer(update_user::update_user(self, &caller, message).await)
+    }
+
+    async fn update_user_picture(
+        &self,
+        request: Request<pb::UpdateUserPictureRequest>,
+    ) -> Answer<pb::UpdateUserPictureResponse> {
+        let (caller, message) = open(request);
+        answer(update_user_picture::update_user_picture(self, &caller, message).await)
+    }
+
+    async fn get_user_picture(
+        &self,
+        request: Request<pb::GetUserPictureRequest>,
+    ) -> Answer<pb::GetUserPictureResponse> {
+        let (caller, message) = open(request);
+        answer(get_user_picture::get_user_picture(self, &caller, message).await)
     }
 
     async fn lookup_user(&self, request: Request<pb::LookupUserRequest>) -> Answer<pb::LookupUserResponse> {

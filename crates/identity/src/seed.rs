@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
+use usher_runtime::fields::name_key;
 use usher_runtime::{Database, EmailAddress, Timestamp};
 use uuid::Uuid;
 
@@ -44,6 +45,10 @@ fn account(person: &MadeUpPerson) -> ActiveModel {
         email_canonical: canonical,
         email_verified: true,
         full_name: person.full_name.clone(),
+        name_key: name_key(&person.full_name),
+        locale: String::new(),
+        date_format: None,
+        picture_id: String::new(),
         platform_admin: false,
         state: State::Active,
         terms_version: String::new(),

@@ -3,7 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | [`clock`], [`random`] | time and randomness, injected |
-//! | [`email`], [`violations`] | parsing at the edge |
+//! | [`email`], [`fields`], [`mod@image`], [`violations`] | parsing at the edge |
 //! | [`failure`], [`rpc`] | refusals, and the edge to the transport |
 //! | [`caller`], [`trust`], [`user_keys`], [`service_token`] | who calls, and why that is believed |
 //! | [`layer`] | what every call passes before its RPC |
@@ -11,6 +11,7 @@
 //! | [`foundation`] | what every service is built on |
 //! | [`database`], [`migration`] | the database, and the tables that every service has |
 //! | [`idempotency`], [`page`], [`sealing`] | request ids, page tokens, and the key behind both |
+//! | [`keyset`] | lists that are paged |
 //! | [`outbox`], [`relay`], [`event`], [`jetstream`], [`processed_event`] | events: written, published, carried, consumed |
 //! | [`workers`], [`telemetry`], [`masked`] | background tasks; logs and traces; settings as they may be shown |
 
@@ -20,9 +21,12 @@ pub mod database;
 pub mod email;
 pub mod event;
 pub mod failure;
+pub mod fields;
 pub mod foundation;
 pub mod idempotency;
+pub mod image;
 pub mod jetstream;
+pub mod keyset;
 pub mod layer;
 pub mod masked;
 pub mod migration;

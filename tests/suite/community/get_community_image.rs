@@ -3,10 +3,11 @@ use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::community::GetCommunityImageRequest;
 
-use super::update_community_image::{picture, request, update};
+use super::update_community_image::{request, update};
 use super::{denied, hand_over, holder, no_community};
 use crate::support::acts::{delete_community, suspend_community};
 use crate::support::people::{Person, admin};
+use crate::support::picture::picture;
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::tree::{grant, managed, mssp};
 

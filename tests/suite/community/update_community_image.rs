@@ -1,6 +1,4 @@
-use std::io::Cursor;
-
-use image::{DynamicImage, ImageFormat};
+use image::ImageFormat;
 use tonic::{Code, Status};
 use usher_api::community::{
     Community, GetCommunityImageRequest, GetCommunityImageResponse, UpdateCommunityImageRequest,
@@ -9,18 +7,12 @@ use usher_api::community::{
 use super::{denied, holder, no_community, outsiders};
 use crate::support::acts::suspend_community;
 use crate::support::people::{Person, admin};
+use crate::support::picture::picture;
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
 use crate::support::tree::{grant, managed, mssp};
 
 const PERMISSION: &str = "communities.update";
-
-/// An image of this size in this format.
-pub fn picture(format: ImageFormat, width: u32) -> Vec<u8> {
-    let mut content = Cursor::new(Vec::new());
-    DynamicImage::new_rgb8(width, 2).write_to(&mut content, format).expect("it is written");
-    content.into_inner()
-}
 
 pub fn request(name: &str, image: Vec<u8>) -> UpdateCommunityImageRequest {
     UpdateCommunityImageRequest {

@@ -22,6 +22,8 @@ async fn try_with(email: &str, password: &str, device: &str) {
 
 #[tokio::test]
 async fn tells_what_came_of_each_attempt_newest_first() {
+    use SignInOutcome::{Failed, Locked, Succeeded};
+
     let mira = Person::new("mira").await;
     try_with(&mira.email, "not the password", "Phone").await;
     try_with(&mira.email, PASSWORD, "Laptop").await;
@@ -31,7 +33,6 @@ async fn tells_what_came_of_each_attempt_newest_first() {
     let told = list(&mira.caller, "users/me").await.unwrap();
     let told: Vec<(SignInOutcome, &str)> =
         told.iter().map(|sign_in| (sign_in.outcome(), sign_in.device.as_str())).collect();
-    use SignInOutcome::{Failed, Locked, Succeeded};
     // While the account is locked nothing is tried.
     let expected = [
         (Locked, "Phone"),

@@ -43,7 +43,8 @@ async fn lasts(person: &mut Person, minutes: u64) {
     let what = format!("a session of {minutes} minutes");
     let newest = std::cell::RefCell::new(person.credentials.clone());
     until(&what, || async {
-        let fresh = refresh(&newest.borrow().refresh_token.clone()).await.expect("the session lives");
+        let token = newest.borrow().refresh_token.clone();
+        let fresh = refresh(&token).await.expect("the session lives");
         let life = life(&fresh);
         newest.replace(fresh);
         (seconds - 2..=seconds).contains(&life).then_some(())

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use crate::catalogue::COMMUNITIES_GET;
 use crate::entity::community::{Column, Entity, Kind, Model, State};
 use crate::error::Error;
-use crate::keyset::{Cursor, Direction, Key, contains};
 use crate::reach::reached_by;
 use crate::{Community, parse};
+use usher_runtime::keyset::{Cursor, Direction, Key, contains};
 
 const DEFAULT_PAGE: u64 = 50;
 const LARGEST_PAGE: u64 = 200;

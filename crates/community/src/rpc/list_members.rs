@@ -14,10 +14,10 @@ use crate::entity::member::{Column, Entity, Model, State};
 use crate::entity::{community, member_role};
 use crate::error::Error;
 use crate::grants::split_role;
-use crate::keyset::{Cursor, Direction, Key, contains};
 use crate::role::RoleId;
 use crate::roster::Roster;
 use crate::{Community, authority, parse};
+use usher_runtime::keyset::{Cursor, Direction, Key, contains};
 
 const DEFAULT_PAGE: u64 = 50;
 const LARGEST_PAGE: u64 = 200;

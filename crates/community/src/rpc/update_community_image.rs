@@ -10,9 +10,9 @@ use crate::consistency::ConsistencyToken;
 use crate::entity::{community, image};
 use crate::error::Error;
 use crate::event::CommunityFact;
-use crate::image::{Examined, examine};
 use crate::tree::HeldCommunity;
 use crate::{Community, authority, event, parse};
+use usher_runtime::image::{Examined, examine};
 
 pub(crate) async fn update_community_image(
     service: &Community,

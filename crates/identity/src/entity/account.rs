@@ -22,6 +22,14 @@ pub struct Model {
     pub email_verified: bool,
     /// The name that others see.
     pub full_name: String,
+    /// The name to compare and to order by.
+    pub name_key: String,
+    /// The language that he wants to be written in, as a BCP 47 tag. Empty if he did not say.
+    pub locale: String,
+    /// How he wants dates to be written.
+    pub date_format: Option<DateFormat>,
+    /// Tells his pictures apart. Empty if he has none.
+    pub picture_id: String,
     /// Whether he administers the platform.
     pub platform_admin: bool,
     /// Whether the account can be used.
@@ -53,6 +61,58 @@ pub enum State {
     Active,
 }
 
+impl State {
+    /// What completes "The field …" for a value that is none.
+    pub(crate) const WANTED: &'static str = "must be ACTIVE";
+
+    /// None for a value that is none of the known ones.
+    pub(crate) fn from_proto(value: i32) -> Option<Self> {
+        match pb::UserState::try_from(value) {
+            Ok(pb::UserState::Active) => Some(Self::Active),
+            Ok(pb::UserState::Unspecified) | Err(_) => None,
+        }
+    }
+}
+
+/// How dates are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum DateFormat {
+    /// 2026-11-23
+    #[sea_orm(string_value = "ymd")]
+    YearMonthDay,
+    /// 23/11/2026
+    #[sea_orm(string_value = "dmy")]
+    DayMonthYear,
+    /// 11/23/2026
+    #[sea_orm(string_value = "mdy")]
+    MonthDayYear,
+}
+
+impl DateFormat {
+    fn to_proto(self) -> pb::DateFormat {
+        match self {
+            Self::YearMonthDay => pb::DateFormat::YearMonthDay,
+            Self::DayMonthYear => pb::DateFormat::DayMonthYear,
+            Self::MonthDayYear => pb::DateFormat::MonthDayYear,
+        }
+    }
+
+    /// None for UNSPECIFIED.
+    ///
+    /// # Errors
+    /// A value that is none of the known ones.
+    pub(crate) fn from_proto(value: i32) -> Result<Option<Self>, &'static str> {
+        match pb::DateFormat::try_from(value) {
+            Ok(pb::DateFormat::Unspecified) => Ok(None),
+            Ok(pb::DateFormat::YearMonthDay) => Ok(Some(Self::YearMonthDay)),
+            Ok(pb::DateFormat::DayMonthYear) => Ok(Some(Self::DayMonthYear)),
+            Ok(pb::DateFormat::MonthDayYear) => Ok(Some(Self::MonthDayYear)),
+            Err(_) => Err("must be a known value"),
+        }
+    }
+}
+
 impl Model {
     /// The resource name.
     pub(crate) fn name(&self) -> UserName {
@@ -80,6 +140,9 @@ impl Model {
             update_time: Some(self.update_time.into()),
             authentication_methods: self.authentication_methods(),
             last_seen_time: self.last_seen_time.map(Into::into),
+            locale: self.locale.clone(),
+            date_format: self.date_format.map_or(pb::DateFormat::Unspecified, DateFormat::to_proto).into(),
+            picture_id: self.picture_id.clone(),
         }
     }
 }

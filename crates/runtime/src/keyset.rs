@@ -9,23 +9,29 @@ use uuid::Uuid;
 
 /// What an entry is ordered by, before its id: two may have the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Key {
+pub enum Key {
+    /// A text in the form to compare by.
     Text(String),
+    /// A moment in microseconds.
     Time(i64),
 }
 
 /// The last entry of a page.
-pub(crate) type Cursor = (Key, Uuid);
+pub type Cursor = (Key, Uuid);
 
 /// Which way an order goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
+pub enum Direction {
+    /// From the least to the greatest.
     Ascending,
+    /// From the greatest to the least.
     Descending,
 }
 
 impl Direction {
-    pub(crate) fn order(self) -> Order {
+    /// As queries say it.
+    #[must_use]
+    pub fn order(self) -> Order {
         match self {
             Self::Ascending => Order::Asc,
             Self::Descending => Order::Desc,
@@ -33,7 +39,8 @@ impl Direction {
     }
 
     /// Compares entries by their place.
-    pub(crate) fn compare(self, one: &Cursor, other: &Cursor) -> Ordering {
+    #[must_use]
+    pub fn compare(self, one: &Cursor, other: &Cursor) -> Ordering {
         match self {
             Self::Ascending => one.cmp(other),
             Self::Descending => other.cmp(one),
@@ -41,7 +48,8 @@ impl Direction {
     }
 
     /// Holds for what comes after `cursor` in the order of `column` and then `id`.
-    pub(crate) fn following(self, column: &Expr, id: &Expr, cursor: &Cursor) -> Condition {
+    #[must_use]
+    pub fn following(self, column: &Expr, id: &Expr, cursor: &Cursor) -> Condition {
         let (key, last) = cursor;
         let key = || match key {
             Key::Text(text) => Expr::val(text.as_str()),
@@ -58,7 +66,8 @@ impl Direction {
 }
 
 /// Holds for keys that contain `text`, whatever it consists of.
-pub(crate) fn contains(column: Expr, text: &str) -> Expr {
+#[must_use]
+pub fn contains(column: Expr, text: &str) -> Expr {
     let plain = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     column.like(LikeExpr::new(format!("%{plain}%")).escape('\\'))
 }

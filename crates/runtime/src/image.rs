@@ -1,4 +1,4 @@
-//! Whether bytes are an image that a community may have.
+//! Whether bytes are an image that a community or a person may have.
 
 use std::fmt::{self, Write as _};
 use std::io::Cursor;
@@ -7,7 +7,7 @@ use image::{ImageFormat, ImageReader, Limits};
 use sha2::{Digest as _, Sha256};
 
 /// The longest image. With the rest of the request it stays below the largest request.
-pub(crate) const MOST_BYTES: usize = 512 * 1_024;
+pub const MOST_BYTES: usize = 512 * 1_024;
 /// The widest and the highest, more than any screen shows of a logo.
 const MOST_PIXELS: u32 = 2_048;
 /// What decoding may take: such an image with four bytes a pixel, twice.
@@ -28,7 +28,8 @@ pub enum ImageProblem {
 
 impl ImageProblem {
     /// As the metadata of the refusal tells it.
-    pub(crate) fn id(self) -> &'static str {
+    #[must_use]
+    pub fn id(self) -> &'static str {
         match self {
             Self::TooLarge => "TOO_LARGE",
             Self::UnknownFormat => "UNKNOWN_FORMAT",
@@ -50,15 +51,15 @@ impl fmt::Display for ImageProblem {
 }
 
 /// What an image is, by its content, whatever anybody calls it.
-pub(crate) struct Examined {
+pub struct Examined {
     /// Such as `image/png`.
-    pub(crate) media_type: &'static str,
+    pub media_type: &'static str,
     /// Tells it apart from other images.
-    pub(crate) id: String,
+    pub id: String,
 }
 
 /// Reads `content` to its end, which takes a few milliseconds of a core.
-pub(crate) fn examine(content: &[u8]) -> Result<Examined, ImageProblem> {
+pub fn examine(content: &[u8]) -> Result<Examined, ImageProblem> {
     if content.len() > MOST_BYTES {
         return Err(ImageProblem::TooLarge);
     }

@@ -1,0 +1,75 @@
+//! What comes with time: rows that nobody needs any more go. Any number of sweepers work side by side.
+
+use std::time::Duration;
+
+use sea_orm::QuerySelect as _;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, ExprTrait as _};
+use tokio_util::sync::CancellationToken;
+use usher_runtime::clock::micros;
+use usher_runtime::database;
+
+use crate::Identity;
+use crate::entity::{session, sign_in, sign_in_guard};
+
+/// How long people can look at how it was tried to sign in.
+const SIGN_IN_LIFE: Duration = Duration::from_hours(90 * 24);
+/// How long a session that ended is known to have been one.
+const ENDED_SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
+/// How long a guard stays that nobody met. Far longer than failures count and locks last, unless an operator makes them so.
+const GUARD_LIFE: Duration = Duration::from_hours(2 * 24);
+/// How many rows go in one statement.
+const BATCH: u64 = 1_000;
+
+/// Sweeps until `stop`.
+pub(crate) async fn run(service: Identity, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = sweep(&service).await {
+            tracing::warn!(%error, "the sweep of accounts broke off; it is tried again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(service.config.sweep_interval) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn sweep(service: &Identity) -> Result<(), DbErr> {
+    let old = |column: Expr, life: Duration| {
+        Condition::all().add(column.lt(database::now(&*service.database).sub(micros(life))))
+    };
+    let tried = Expr::col(sign_in::Column::CreateTime);
+    forget::<sign_in::Entity, Uuid>(service, sign_in::Column::Id, old(tried, SIGN_IN_LIFE)).await?;
+    let over = Condition::any()
+        .add(old(Expr::col(session::Column::EndTime), ENDED_SESSION_LIFE))
+        .add(old(Expr::col(session::Column::ExpireTime), ENDED_SESSION_LIFE));
+    forget::<session::Entity, Uuid>(service, session::Column::Id, over).await?;
+    let lockout = &service.config.lockout;
+    let guard_life = GUARD_LIFE.max(lockout.within).max(lockout.duration);
+    let held = Expr::col(sign_in_guard::Column::HoldTime);
+    let key = sign_in_guard::Column::AddressKey;
+    forget::<sign_in_guard::Entity, Vec<u8>>(service, key, old(held, guard_life)).await
+}
+
+/// Deletes the rows of `which`, a batch at a time, so that nobody waits long for the locks.
+async fn forget<E, K>(service: &Identity, key: E::Column, which: Condition) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    K: sea_orm::TryGetable + Into<sea_orm::Value> + Send,
+{
+    loop {
+        let keys: Vec<K> = E::find()
+            .select_only()
+            .column(key)
+            .filter(which.clone())
+            .limit(BATCH)
+            .into_tuple()
+            .all(&*service.database)
+            .await?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        // What was used meanwhile is not of `which` any more.
+        E::delete_many().filter(key.is_in(keys)).filter(which.clone()).exec(&*service.database).await?;
+    }
+}
