@@ -1,5 +1,6 @@
 //! The identity service, one file for each RPC.
 
+mod assess_password;
 mod authenticate;
 mod create_user;
 mod get_json_web_keys;

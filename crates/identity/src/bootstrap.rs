@@ -10,7 +10,7 @@ use crate::Identity;
 use crate::account::{self, Profile};
 use crate::entity::account::{Column, Entity};
 use crate::error::Error;
-use crate::password::Password;
+use crate::password::{Chosen, Context};
 
 impl Identity {
     /// Makes the first platform administrator. For operators, who have the database; there is no RPC for it.
@@ -26,9 +26,13 @@ impl Identity {
     ) -> Result<UserName, Error> {
         let mut violations = Violations::default();
         let profile = Profile::parse(email, full_name, &mut violations);
-        let password = Password::choose("password", password.expose_secret(), &mut violations);
+        let context = Context::new(email, full_name, []);
+        let chosen = self
+            .password_policy
+            .choose("password", password.expose_secret(), context, &mut violations)
+            .await?;
         violations.finish()?;
-        let (Some(profile), Some(password)) = (profile, password) else {
+        let (Some(profile), Some(Chosen { password, .. })) = (profile, chosen) else {
             return Err(Failure::internal("not parsed").into());
         };
         let hash = self.hasher.hash(&password).await?;

@@ -33,7 +33,8 @@ pub struct Config {
     /// How often rows are looked for that nobody needs any more.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
-    /// How many passwords are hashed at a time. Each takes 46 MiB and a core for some 50 ms.
+    /// How many passwords are hashed at a time, and beside them judged at a time. Hashing one takes 46 MiB and a core for some
+    /// 50 ms, judging one a core for up to some 10 ms.
     pub password_hash_permits: NonZeroUsize,
 }
 

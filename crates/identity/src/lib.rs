@@ -5,7 +5,7 @@
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
 //! | `access.rs` | who may see an account |
 //! | `account.rs` | making accounts |
-//! | `password.rs` | what a password may be, and its slow hash |
+//! | `password.rs`, `password/` | what a password may be, and its slow hash |
 //! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
 //! | `lockout.rs` | how many passwords may be tried |
 //! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
@@ -43,7 +43,7 @@ pub use error::Error;
 pub use migration::Migrator;
 pub use seed::{MadeUpPerson, insert_people};
 
-use password::PasswordHasher;
+use password::{PasswordHasher, Policy};
 use signing_keys::SigningKeys;
 
 /// The identity service. Clones share everything.
@@ -57,6 +57,7 @@ pub struct Identity {
     issuer: String,
     audience: String,
     hasher: PasswordHasher,
+    password_policy: Policy,
     signing_keys: SigningKeys,
 }
 
@@ -68,10 +69,22 @@ impl Identity {
     #[must_use]
     pub fn new(foundation: Foundation, config: Config, trust: &TrustConfig) -> Self {
         let hasher = PasswordHasher::new(config.password_hash_permits, foundation.random.clone());
+        let password_policy = Policy::new(config.password_hash_permits);
         let signing_keys = SigningKeys::new(foundation.clone());
         let Foundation { database, clock, random, sealing } = foundation;
         let (issuer, audience) = (trust.user_issuer.clone(), trust.audience.clone());
-        Self { database, clock, random, sealing, config, issuer, audience, hasher, signing_keys }
+        Self {
+            database,
+            clock,
+            random,
+            sealing,
+            config,
+            issuer,
+            audience,
+            hasher,
+            password_policy,
+            signing_keys,
+        }
     }
 
     /// The RPCs, without layers.

@@ -1,4 +1,16 @@
-//! What a password may be, and its slow hash.
+//! Passwords and their slow hashes.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `policy.rs` | what a password may be |
+//! | `common.rs` | the list of passwords that leaked often |
+//! | `context.rs` | the words that everybody would try first for this person |
+//! | `strength.rs` | how many guesses it takes |
+
+mod common;
+mod context;
+mod policy;
+mod strength;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -12,40 +24,63 @@ use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
 use usher_runtime::{Failure, Random, Violations};
 
+pub(crate) use context::Context;
+pub(crate) use policy::{Assessment, Chosen, Policy, Rule};
+
 /// A password in the form in which it is hashed: NFKC, so that it does not depend on the keyboard.
 #[derive(Clone, Debug)]
 pub(crate) struct Password(SecretString);
 
-const LEAST_CHARACTERS: usize = 15;
+/// Checked before any work is done on a password.
 const MOST_BYTES: usize = 1_024;
 
 impl Password {
-    /// A password that somebody chooses: 15 characters to 1,024 bytes, any characters, no rules about kinds of them.
-    pub(crate) fn choose(field: &str, text: &str, violations: &mut Violations) -> Option<Self> {
-        let password = Self::enter(field, text, violations)?;
-        // Both forms: NFKC makes one character of some, and eighteen of another.
-        let forms = [text, password.0.expose_secret()];
-        let long_enough = forms.iter().all(|form| form.chars().count() >= LEAST_CHARACTERS);
-        violations.require(
-            long_enough,
-            field,
-            format_args!("must be at least {LEAST_CHARACTERS} characters long"),
-        );
-        long_enough.then_some(password)
-    }
-
     /// A password that somebody enters to be compared. Only its size is checked, before any work is done on it.
     pub(crate) fn enter(field: &str, text: &str, violations: &mut Violations) -> Option<Self> {
         let fits = (1..=MOST_BYTES).contains(&text.len());
         violations.require(fits, field, format_args!("must be 1 to {MOST_BYTES} bytes long"));
-        fits.then(|| Self(text.nfkc().collect::<String>().into()))
+        fits.then(|| Self::normal(text))
+    }
+
+    fn normal(text: &str) -> Self {
+        Self(text.nfkc().collect::<String>().into())
+    }
+}
+
+/// The form in which texts are compared that should not differ by the case of letters, or by how they were typed.
+fn fold(text: &str) -> String {
+    text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
+}
+
+/// Turns at work that keeps a core busy, beside the asynchronous threads.
+#[derive(Clone)]
+struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    /// At most `permits` at a time.
+    fn new(permits: NonZeroUsize) -> Self {
+        Self(Arc::new(Semaphore::new(permits.get())))
+    }
+
+    /// Does `work` when it is its turn.
+    async fn take<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let permit = self.0.clone().acquire_owned().await.map_err(Failure::internal)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        done.await.map_err(Failure::internal)?
     }
 }
 
 /// Hashes and compares passwords, a few at a time: each takes 46 MiB and a core.
 #[derive(Clone)]
 pub(crate) struct PasswordHasher {
-    permits: Arc<Semaphore>,
+    turns: Turns,
     random: Random,
 }
 
@@ -55,28 +90,31 @@ const MEMORY_KIB: u32 = 46 * 1_024;
 impl PasswordHasher {
     /// At most `permits` at a time.
     pub(crate) fn new(permits: NonZeroUsize, random: Random) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits.get())), random }
+        Self { turns: Turns::new(permits), random }
     }
 
     /// The hash to store, in the PHC string format.
     pub(crate) async fn hash(&self, password: &Password) -> Result<String, Failure> {
         let (password, salt) = (password.clone(), self.random.bytes::<16>());
-        self.work(move || {
-            let hash = argon2()?.hash_password_with_salt(password.0.expose_secret().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string()).map_err(|error| Failure::internal(error.to_string()))
-        })
-        .await
+        self.turns
+            .take(move || {
+                let hash = argon2()?.hash_password_with_salt(password.0.expose_secret().as_bytes(), &salt);
+                hash.map(|hash| hash.to_string()).map_err(|error| Failure::internal(error.to_string()))
+            })
+            .await
     }
 
     /// Whether `password` is the one behind `stored`. Without `stored`, the same work is done in vain, so that an account
     /// that does not exist takes as long as one that does.
     pub(crate) async fn matches(&self, password: &Password, stored: Option<String>) -> Result<bool, Failure> {
         let (password, stored) = (password.clone(), stored.unwrap_or_else(|| self.nobodys_hash()));
-        self.work(move || {
-            let parsed = PasswordHash::new(&stored).map_err(|error| Failure::internal(error.to_string()))?;
-            Ok(argon2()?.verify_password(password.0.expose_secret().as_bytes(), &parsed).is_ok())
-        })
-        .await
+        self.turns
+            .take(move || {
+                let parsed =
+                    PasswordHash::new(&stored).map_err(|error| Failure::internal(error.to_string()))?;
+                Ok(argon2()?.verify_password(password.0.expose_secret().as_bytes(), &parsed).is_ok())
+            })
+            .await
     }
 
     /// What is stored for a password, except that no password leads to it.
@@ -84,20 +122,6 @@ impl PasswordHasher {
         let salt = STANDARD_NO_PAD.encode(self.random.bytes::<16>());
         let output = STANDARD_NO_PAD.encode(self.random.bytes::<32>());
         format!("$argon2id$v=19$m={MEMORY_KIB},t=1,p=1${salt}${output}")
-    }
-
-    /// Runs `work` beside the asynchronous threads, when it is its turn.
-    async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let permit = self.permits.clone().acquire_owned().await.map_err(Failure::internal)?;
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(permit);
-            result
-        });
-        done.await.map_err(Failure::internal)?
     }
 }
 
@@ -116,15 +140,8 @@ fn argon2() -> Result<Argon2<'static>, Failure> {
 mod tests {
     use super::*;
 
-    fn chosen(text: &str) -> Option<Password> {
-        Password::choose("password", text, &mut Violations::default())
-    }
-
-    #[test]
-    fn length_is_all_that_is_asked() {
-        assert!(chosen("short").is_none() && chosen("fourteen chars").is_none());
-        assert!(chosen("               ").is_some() && chosen("ünïcödé pässwörd").is_some());
-        assert!(chosen(&"x".repeat(1_024)).is_some() && chosen(&"x".repeat(1_025)).is_none());
+    fn entered(text: &str) -> Option<Password> {
+        Password::enter("password", text, &mut Violations::default())
     }
 
     fn hasher() -> PasswordHasher {
@@ -132,9 +149,9 @@ mod tests {
     }
 
     #[test]
-    fn one_character_that_stands_for_many_is_still_one() {
-        assert!(chosen("\u{fdfa}").is_none());
-        assert!(chosen(&"e\u{301}".repeat(14)).is_none() && chosen(&"e\u{301}".repeat(15)).is_some());
+    fn the_size_of_what_is_entered_is_checked() {
+        assert!(entered("").is_none() && entered("x").is_some());
+        assert!(entered(&"x".repeat(1_024)).is_some() && entered(&"x".repeat(1_025)).is_none());
     }
 
     #[test]
@@ -146,19 +163,19 @@ mod tests {
     #[tokio::test]
     async fn only_the_same_password_matches_and_nobodys_never() {
         let hasher = hasher();
-        let password = chosen("a long and quiet evening").unwrap();
+        let password = entered("a long and quiet evening").unwrap();
         let stored = hasher.hash(&password).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"));
         assert!(hasher.matches(&password, Some(stored.clone())).await.unwrap());
-        assert!(!hasher.matches(&chosen("a long and noisy evening").unwrap(), Some(stored)).await.unwrap());
+        assert!(!hasher.matches(&entered("a long and noisy evening").unwrap(), Some(stored)).await.unwrap());
         assert!(!hasher.matches(&password, None).await.unwrap());
     }
 
     #[tokio::test]
     async fn spellings_of_one_password_match() {
         let hasher = hasher();
-        let stored = hasher.hash(&chosen("caf\u{e9} caf\u{e9} caf\u{e9} caf\u{e9}").unwrap()).await.unwrap();
-        let decomposed = chosen("cafe\u{301} cafe\u{301} cafe\u{301} cafe\u{301}").unwrap();
+        let stored = hasher.hash(&entered("caf\u{e9} caf\u{e9} caf\u{e9} caf\u{e9}").unwrap()).await.unwrap();
+        let decomposed = entered("cafe\u{301} cafe\u{301} cafe\u{301} cafe\u{301}").unwrap();
         assert!(hasher.matches(&decomposed, Some(stored)).await.unwrap());
     }
 }

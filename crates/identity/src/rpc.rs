@@ -1,5 +1,6 @@
 //! What can be called. One file for each RPC.
 
+mod assess_password;
 mod authenticate;
 mod create_user;
 mod get_json_web_keys;
@@ -111,6 +112,14 @@ impl IdentityService for Identity {
     async fn lookup_user(&self, request: Request<pb::LookupUserRequest>) -> Answer<pb::LookupUserResponse> {
         let (_, message) = open(request);
         answer(lookup_user::lookup_user(self, message).await)
+    }
+
+    async fn assess_password(
+        &self,
+        request: Request<pb::AssessPasswordRequest>,
+    ) -> Answer<pb::AssessPasswordResponse> {
+        let (_, message) = open(request);
+        answer(assess_password::assess_password(self, message).await)
     }
 
     async fn get_json_web_keys(

@@ -7,6 +7,7 @@ use usher_api::identity::GetUserRequest;
 use usher_api::invitation::{Offer, OfferedCommunity};
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::Failure;
+use uuid::Uuid;
 
 use crate::Invitation;
 use crate::entity::{grant, invitation};
@@ -62,10 +63,7 @@ pub(crate) async fn describe(
 }
 
 async fn describe_grant(service: Invitation, grant: grant::Model) -> Result<OfferedCommunity, Failure> {
-    let community = CommunityName(grant.community_id).to_string();
-    let request = GetCommunityRequest { name: community.clone() };
-    let answer = service.community.clone().get_community(request).await;
-    let found = unless_gone("community", answer)?.and_then(|answer| answer.community);
+    let display_name = community_name(service.clone(), grant.community_id).await?;
     let mut roles = Vec::new();
     for role in grant.roles.split(',') {
         let answer = service.community.clone().get_role(GetRoleRequest { name: role.to_owned() }).await;
@@ -73,8 +71,27 @@ async fn describe_grant(service: Invitation, grant: grant::Model) -> Result<Offe
             unless_gone("community", answer)?.and_then(|answer| answer.role).map(|role| role.display_name),
         );
     }
-    let display_name = found.map(|community| community.display_name).unwrap_or_default();
+    let community = CommunityName(grant.community_id).to_string();
     Ok(OfferedCommunity { community, display_name, roles })
+}
+
+/// What the communities are called. One that has gone meanwhile has an empty name.
+pub(crate) async fn community_names(
+    service: &Invitation,
+    grants: &[grant::Model],
+) -> Result<Vec<String>, Failure> {
+    let ids: Vec<Uuid> = grants.iter().map(|grant| grant.community_id).collect();
+    stream::iter(ids.into_iter().map(|id| community_name(service.clone(), id)))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+async fn community_name(service: Invitation, id: Uuid) -> Result<String, Failure> {
+    let request = GetCommunityRequest { name: CommunityName(id).to_string() };
+    let answer = service.community.clone().get_community(request).await;
+    let found = unless_gone("community", answer)?.and_then(|answer| answer.community);
+    Ok(found.map(|community| community.display_name).unwrap_or_default())
 }
 
 async fn inviter_name(service: &Invitation, inviter: UserName) -> Result<String, Failure> {

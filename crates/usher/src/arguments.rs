@@ -52,7 +52,7 @@ pub enum Command {
         /// The name that others see
         #[arg(long)]
         full_name: String,
-        /// A file whose first line is the password: 15 characters or more
+        /// A file whose first line is the password: 15 characters or more, not easily guessed
         #[arg(long, value_name = "FILE")]
         password_file: PathBuf,
         /// From where.

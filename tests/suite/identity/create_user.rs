@@ -2,7 +2,9 @@ use futures::future::join_all;
 use prost::Message as _;
 use sandbox::Caller;
 use tonic::{Code, Status};
-use usher_api::identity::{CreateUserRequest, User, UserEvent, UserState};
+use tonic_types::StatusExt as _;
+use usher_api::identity::{CreateUserRequest, CreateUserResponse, User, UserEvent, UserState};
+use uuid::Uuid;
 
 use super::{get, row};
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
@@ -16,6 +18,7 @@ fn request(email: &str) -> CreateUserRequest {
         password: PASSWORD.to_owned(),
         terms_version: TERMS.to_owned(),
         request_id: request_id(),
+        community_names: Vec::new(),
     }
 }
 
@@ -72,6 +75,7 @@ async fn lists_all_invalid_fields_together() {
         password: "fourteen chars".to_owned(),
         terms_version: "1".repeat(65),
         request_id: "42".to_owned(),
+        community_names: Vec::new(),
     };
     refused_fields(create(bad).await, &all);
 }
@@ -80,19 +84,69 @@ async fn lists_all_invalid_fields_together() {
 async fn takes_names_and_passwords_up_to_their_limits() {
     let longest = CreateUserRequest {
         full_name: "é".repeat(200),
-        password: "x".repeat(1_024),
+        password: "a long and quiet evening ".chars().cycle().take(1_024).collect(),
         terms_version: "1".repeat(64),
         ..request(&address("mira"))
     };
     assert_eq!(create(longest.clone()).await.unwrap().full_name, longest.full_name);
-    let shortest = CreateUserRequest { password: " ".repeat(15), ..request(&address("mira")) };
+    let shortest = CreateUserRequest { password: "vq0!zr2@ mw5k7#".to_owned(), ..request(&address("mira")) };
     create(shortest).await.unwrap();
     let too_long = CreateUserRequest {
         full_name: "é".repeat(201),
-        password: "x".repeat(1_025),
+        password: "a long and quiet evening ".chars().cycle().take(1_025).collect(),
         ..request(&address("mira"))
     };
     refused_fields(create(too_long).await, &["full_name", "password"]);
+}
+
+#[tokio::test]
+async fn refuses_passwords_that_are_easily_guessed() {
+    for weak in [
+        "               ",
+        "passwordpassword",
+        "qwertyuiopasdfgh",
+        "Mira2026Okafor Mira",
+        "blue team blue team",
+        "ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ",
+    ] {
+        let weak = CreateUserRequest {
+            password: weak.to_owned(),
+            community_names: vec!["Blue Team".to_owned()],
+            ..request(&address("mira"))
+        };
+        refused_fields(create(weak).await, &["password"]);
+    }
+}
+
+#[tokio::test]
+async fn every_rule_that_a_password_breaks_is_told() {
+    let weak = CreateUserRequest { password: "password".to_owned(), ..request(&address("mira")) };
+    let status = create(weak).await.unwrap_err();
+    let details = status.get_error_details();
+    let faults = &details.bad_request().expect("the fields are told").field_violations;
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert!(faults.iter().all(|fault| fault.field == "password"));
+}
+
+#[tokio::test]
+async fn tells_the_strength_of_the_password_and_does_not_keep_it() {
+    let (request, caller) = (request(&address("mira")), Caller::nobody().service("invitation"));
+    for _ in 0..2 {
+        let answer = caller.identity().create_user(request.clone()).await.unwrap().into_inner();
+        assert_eq!(answer.password_strength, 4);
+    }
+    let sql = "SELECT answer FROM answered_request WHERE request_id = $1";
+    let id: Uuid = request.request_id.parse().unwrap();
+    let kept: Vec<u8> = row(sql, [id.into()]).await.try_get("", "answer").unwrap();
+    assert_eq!(CreateUserResponse::decode(kept.as_slice()).unwrap().password_strength, 0);
+}
+
+#[tokio::test]
+async fn a_community_that_is_renamed_before_a_retry_makes_no_other_request() {
+    let request = CreateUserRequest { community_names: vec!["Blue".to_owned()], ..request(&address("mira")) };
+    let made = create(request.clone()).await.unwrap();
+    let renamed = CreateUserRequest { community_names: vec!["Green".to_owned()], ..request };
+    assert_eq!(create(renamed).await.unwrap(), made);
 }
 
 #[tokio::test]

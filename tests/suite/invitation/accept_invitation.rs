@@ -1,6 +1,6 @@
 use sandbox::Caller;
 use tonic::{Code, Status};
-use usher_api::community::{Grant, GrantOutcome, Inheritance};
+use usher_api::community::{GetCommunityRequest, Grant, GrantOutcome, Inheritance};
 use usher_api::invitation::{
     AcceptInvitationRequest, AcceptInvitationResponse, GetInvitationRequest, InvitationState, Registration,
     RevokeInvitationRequest,
@@ -68,6 +68,19 @@ async fn everything_wrong_with_a_registration_is_told_at_once() {
     let fields = ["registration.full_name", "registration.password", "registration.terms_version"];
     let token = token(&admin, &invitation.name).await;
     refused_fields(register(&token, bad).await, &fields);
+    register(&token, registration()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_name_of_the_community_is_no_password() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let request = GetCommunityRequest { name: community.clone() };
+    let seen = admin.caller.community().get_community(request).await.unwrap().into_inner();
+    let invitation = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await;
+    let token = token(&admin, &invitation.name).await;
+    let weak = Registration { password: seen.community.unwrap().display_name, ..registration() };
+    refused_fields(register(&token, weak).await, &["registration.password"]);
     register(&token, registration()).await.unwrap();
 }
 

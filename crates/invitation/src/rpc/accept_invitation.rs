@@ -12,6 +12,7 @@ use crate::acceptance::{claim, settle, settle_first};
 use crate::entity::invitation::{Model, State};
 use crate::entity::{grant, invitation, token};
 use crate::error::Error;
+use crate::offer;
 use crate::token::InvitationToken;
 
 pub(crate) async fn accept_invitation(
@@ -60,12 +61,14 @@ async fn register(
     row: &Model,
     registration: pb::Registration,
 ) -> Result<UserName, Error> {
+    let grants = grant::of_invitation(&*service.database, row.id).await?;
     let request = CreateUserRequest {
         email: row.email.clone(),
         full_name: registration.full_name,
         password: registration.password,
         terms_version: registration.terms_version,
         request_id: row.id.to_string(),
+        community_names: offer::community_names(service, &grants).await?,
     };
     match service.identity.clone().create_user(request).await {
         Ok(response) => user_name(response.into_inner().user),
