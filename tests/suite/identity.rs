@@ -2,6 +2,7 @@
 
 mod assess_password;
 mod authenticate;
+mod change_password;
 mod create_user;
 mod get_json_web_keys;
 mod get_user;

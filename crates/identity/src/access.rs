@@ -64,6 +64,15 @@ mod tests {
     }
 
     #[test]
+    fn some_things_people_do_themselves() {
+        let own = UserName(Uuid::from_u128(1)).to_string();
+        let allowed = |caller: &Caller, name: &str| require_self(caller, name, "users.update").is_ok();
+        assert!(allowed(&person(1, false), "users/me") && allowed(&person(1, false), &own));
+        assert!(!allowed(&person(2, true), &own) && !allowed(&person(1, true), "users/mira"));
+        assert!(!allowed(&Caller::default(), &own));
+    }
+
+    #[test]
     fn a_service_that_acts_for_a_person_sees_what_the_person_sees() {
         let user = UserName(Uuid::from_u128(1));
         let service = Caller { service: Some("alerts".to_owned()), ..Caller::default() };

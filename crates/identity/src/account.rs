@@ -92,6 +92,7 @@ pub(crate) async fn note_seen(
     tell(service, change, row, "user.seen", now).await
 }
 
+/// Records within `change` that `kind` happened to the account of `row`.
 pub(crate) async fn tell(
     service: &Identity,
     change: &Change,

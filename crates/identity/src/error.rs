@@ -22,6 +22,15 @@ pub enum Error {
     /// Address or password is wrong.
     #[error("no account has this address and this password")]
     CredentialsInvalid,
+    /// Whoever wants to change the password does not know it.
+    #[error("the current password is another one")]
+    CurrentPasswordInvalid,
+    /// There is no password to change.
+    #[error("the account has no password")]
+    PasswordNotSet {
+        /// Whose.
+        user: String,
+    },
     /// Not a token to refresh with.
     #[error("the refresh token is not valid")]
     RefreshTokenInvalid,
@@ -65,6 +74,8 @@ impl Error {
             }
             Self::SignInLocked { .. } => Code::FailedPrecondition,
             Self::SignInThrottled => Code::ResourceExhausted,
+            Self::CurrentPasswordInvalid => Code::PermissionDenied,
+            Self::PasswordNotSet { .. } => Code::FailedPrecondition,
             // Never asked: no RPC bootstraps, and shared failures make their own status.
             Self::Bootstrapped | Self::Shared(_) => Code::Unknown,
         }
@@ -75,6 +86,8 @@ impl Error {
             Self::UserExists => ErrorReason::UserExists,
             Self::UserNotFound { .. } => ErrorReason::UserNotFound,
             Self::CredentialsInvalid => ErrorReason::CredentialsInvalid,
+            Self::CurrentPasswordInvalid => ErrorReason::CurrentPasswordInvalid,
+            Self::PasswordNotSet { .. } => ErrorReason::PasswordNotSet,
             Self::RefreshTokenInvalid => ErrorReason::RefreshTokenInvalid,
             Self::RefreshTokenReused => ErrorReason::RefreshTokenReused,
             Self::SessionNotFound(_) => ErrorReason::SessionNotFound,
@@ -88,13 +101,14 @@ impl Error {
 
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::UserNotFound { user } => vec![("user", user.clone())],
+            Self::UserNotFound { user } | Self::PasswordNotSet { user } => vec![("user", user.clone())],
             Self::SessionNotFound(session) => vec![("session", session.to_string())],
             Self::PictureInvalid(problem) => vec![("problem", problem.id().to_owned())],
             Self::PictureNotFound(user) => vec![("user", user.to_string())],
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::UserExists
             | Self::CredentialsInvalid
+            | Self::CurrentPasswordInvalid
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenReused
             | Self::SignInThrottled

@@ -45,6 +45,11 @@ impl Password {
     fn normal(text: &str) -> Self {
         Self(text.nfkc().collect::<String>().into())
     }
+
+    /// Whether both are the same, however they were typed.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
 }
 
 /// The form in which texts are compared that should not differ by the case of letters, or by how they were typed.

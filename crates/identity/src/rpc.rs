@@ -2,6 +2,7 @@
 
 mod assess_password;
 mod authenticate;
+mod change_password;
 mod create_user;
 mod get_json_web_keys;
 mod get_user;
@@ -120,6 +121,14 @@ impl IdentityService for Identity {
     ) -> Answer<pb::AssessPasswordResponse> {
         let (_, message) = open(request);
         answer(assess_password::assess_password(self, message).await)
+    }
+
+    async fn change_password(
+        &self,
+        request: Request<pb::ChangePasswordRequest>,
+    ) -> Answer<pb::ChangePasswordResponse> {
+        let (caller, message) = open(request);
+        answer(change_password::change_password(self, &caller, message).await)
     }
 
     async fn get_json_web_keys(
