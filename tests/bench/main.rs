@@ -1,8 +1,10 @@
-//! How fast access is answered, beside what the machine can do at all in the same run: only the ratios mean something elsewhere.
+//! How fast access is answered and passwords are judged, beside what the machine can do at all in the same run: only the ratios mean something elsewhere.
 //!
 //! Starts a suite on PostgreSQL, fills it with `usher seed`, and measures. Never part of the tests.
 
+mod alike;
 mod measure;
+mod passwords;
 mod population;
 
 use std::path::PathBuf;
@@ -19,7 +21,7 @@ use usher_api::community::{BatchCheckAccessRequest, CheckAccessRequest, ListMemb
 use measure::{Measured, measure};
 use population::Population;
 
-/// Measures the community service.
+/// Measures the community and identity services.
 #[derive(Parser)]
 struct Arguments {
     /// An empty folder for everything that the suite writes
@@ -40,6 +42,9 @@ struct Arguments {
     /// Calls at a time
     #[arg(long, default_value_t = 32)]
     concurrency: usize,
+    /// Pairs of refused sign-ins, of people with an account and without, that are compared
+    #[arg(long, default_value_t = 300)]
+    sign_ins: usize,
 }
 
 /// As many connections as the service has to its database.
@@ -69,6 +74,9 @@ async fn main() {
     let small = bench.check(false).await;
     let batch = bench.batch().await;
     let (first, deep) = (bench.page(0).await, bench.page(DEPTH).await);
+    let good = passwords::assess(&suite.description, bench.time, false).await;
+    let laborious = passwords::assess(&suite.description, bench.time, true).await;
+    let refusals = passwords::sign_in_refusals(&suite.description, arguments.sign_ins).await;
 
     println!("\n{:44} {:>10} {:>10} {:>10}", "", "per second", "p50 ms", "p99 ms");
     for (name, measured) in [
@@ -79,6 +87,8 @@ async fn main() {
         ("BatchCheckAccess of 1,000", &batch),
         ("ListMembers, first page of 5", &first),
         ("ListMembers, page 100 of 5", &deep),
+        ("AssessPassword, a good one, one at a time", &good),
+        ("AssessPassword, the most laborious", &laborious),
     ] {
         println!("{name:44} {measured}");
     }
@@ -87,6 +97,9 @@ async fn main() {
     println!("the large tree takes {:.2} times the small one", check.median() / small.median());
     println!("a check in a batch takes {:.3} of one alone", batch.median() / BATCH as f64 / check.median());
     println!("page 100 takes {:.2} times page 1", deep.median() / first.median());
+    println!(
+        "\nrefused sign-ins: the one to accounts with another password, the other without an account\n{refusals}"
+    );
     for complaint in suite.stop() {
         eprintln!("bench: {complaint}");
     }
