@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use sandbox::{Caller, Database, Options, Suite, Topology, until};
-use usher_api::identity::RefreshSessionRequest;
+use usher_api::identity::{AssessPasswordRequest, ChangePasswordRequest, RefreshSessionRequest};
 use usher_api::invitation::{AcceptInvitationRequest, Registration};
 
 use super::new_folder;
@@ -11,6 +11,8 @@ use crate::support::tree::{grant, managed, offer};
 use crate::support::{address, request_id};
 
 const PASSWORD: &str = "nobody writes this sentence down";
+const NEXT_PASSWORD: &str = "nor the one that comes after it";
+const REJECTED_PASSWORD: &str = "a thought that came to nothing";
 
 #[tokio::test]
 async fn nothing_that_opens_a_door_is_in_logs_streams_or_databases() {
@@ -65,9 +67,20 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
         request_id: request_id(),
     };
     let fresh = anyone.identity().refresh_session(refresh).await.unwrap().into_inner().credentials.unwrap();
+    let thought = AssessPasswordRequest { password: REJECTED_PASSWORD.to_owned(), ..Default::default() };
+    anyone.identity().assess_password(thought).await.unwrap();
+    let change = ChangePasswordRequest {
+        name: "users/me".to_owned(),
+        current_password: PASSWORD.to_owned(),
+        new_password: NEXT_PASSWORD.to_owned(),
+        request_id: request_id(),
+    };
+    guest.caller.identity().change_password(change).await.unwrap();
     vec![
         mail.token(),
         PASSWORD.to_owned(),
+        NEXT_PASSWORD.to_owned(),
+        REJECTED_PASSWORD.to_owned(),
         guest.credentials.access_token,
         guest.credentials.refresh_token,
         fresh.access_token,

@@ -57,7 +57,7 @@ mod tests {
             "qwertyuiopasdfgh",
             "1987041519870415",
             "aaaaaaaaaaaaaaaa",
-            "okafor@example.com",
+            "mira.okafor@example.com",
         ] {
             assert!(guesses(weak) < 100_000_000, "{weak}");
         }

@@ -1,6 +1,6 @@
 use usher_api::identity as pb;
 use usher_runtime::Violations;
-use zxcvbn::feedback::{Suggestion, Warning};
+use zxcvbn::feedback::{Feedback, Suggestion, Warning};
 
 use crate::Identity;
 use crate::error::Error;
@@ -43,8 +43,8 @@ fn parse(request: &pb::AssessPasswordRequest) -> Result<Context, Error> {
 
 fn to_proto(assessment: &Assessment) -> pb::AssessPasswordResponse {
     let feedback = assessment.feedback.as_ref();
-    let warning = feedback.and_then(|it| it.warning()).map_or(pb::PasswordWarning::Unspecified, warning);
-    let suggestions = feedback.into_iter().flat_map(|it| it.suggestions());
+    let warning = feedback.and_then(Feedback::warning).map_or(pb::PasswordWarning::Unspecified, warning);
+    let suggestions = feedback.into_iter().flat_map(Feedback::suggestions);
     pb::AssessPasswordResponse {
         acceptable: assessment.broken.is_empty(),
         strength: assessment.strength.into(),

@@ -82,8 +82,8 @@ impl Draft {
     }
 }
 
-/// Keeps the hash of another password within `change`, if the account still has the one that was compared. Of two changes at once,
-/// one comes too late.
+/// Keeps the hash of another password within `change`, if the account still has the one that was compared. Of two changes at
+/// once, one comes too late.
 async fn replace_hash(
     service: &Identity,
     change: &Change,
