@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sandbox::{Caller, Description};
-use tonic::Code;
+use tonic::{Code, Request};
 use usher_api::identity::{AssessPasswordRequest, AuthenticateRequest, CreateUserRequest};
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ pub async fn assess(suite: &Description, time: Duration, laborious: bool) -> Mea
 }
 
 /// How long the refusal takes where the account exists and the password is wrong, and where there is no account. Each pair has an
-/// account of its own, since too many failures would lock one.
+/// account and a source of its own, since too many failures would lock one.
 pub async fn sign_in_refusals(suite: &Description, pairs: usize) -> Compared {
     let mut accounts = Vec::new();
     for number in 0..pairs {
@@ -40,16 +40,20 @@ pub async fn sign_in_refusals(suite: &Description, pairs: usize) -> Compared {
         create(suite, &email).await;
         accounts.push(email);
     }
-    let anyone = Caller::nobody_at(suite);
-    let refused = async |email: String| {
-        let request = AuthenticateRequest { email, password: "not the password at all".to_owned() };
-        let answer = anyone.identity().authenticate(request).await;
+    let page = Caller::nobody_at(suite).service("alerts");
+    let refused = async |email: String, pair: usize| {
+        let password = "not the password at all".to_owned();
+        let mut request =
+            Request::new(AuthenticateRequest { email, password, ..AuthenticateRequest::default() });
+        let source = format!("2001:db8:0:{pair:x}::1").parse().expect("it is ASCII");
+        request.metadata_mut().insert("usher-source-address", source);
+        let answer = page.identity().authenticate(request).await;
         assert_eq!(answer.err().map(|status| status.code()), Some(Code::Unauthenticated));
     };
     compare(
         pairs,
-        async |pair| refused(accounts[pair].clone()).await,
-        async |pair| refused(format!("other{pair}@bench.test")).await,
+        async |pair| refused(accounts[pair].clone(), pair).await,
+        async |pair| refused(format!("other{pair}@bench.test"), pair).await,
     )
     .await
 }

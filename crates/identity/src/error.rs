@@ -72,10 +72,9 @@ impl Error {
             Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
                 Code::Unauthenticated
             }
-            Self::SignInLocked { .. } => Code::FailedPrecondition,
             Self::SignInThrottled => Code::ResourceExhausted,
             Self::CurrentPasswordInvalid => Code::PermissionDenied,
-            Self::PasswordNotSet { .. } => Code::FailedPrecondition,
+            Self::SignInLocked { .. } | Self::PasswordNotSet { .. } => Code::FailedPrecondition,
             // Never asked: no RPC bootstraps, and shared failures make their own status.
             Self::Bootstrapped | Self::Shared(_) => Code::Unknown,
         }

@@ -7,7 +7,7 @@
 //! | `account.rs` | making accounts |
 //! | `password.rs`, `password/` | what a password may be, and its slow hash |
 //! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
-//! | `lockout.rs` | how many passwords may be tried |
+//! | `lockout.rs`, `confirmation.rs` | how many passwords may be tried, and asking for one once more |
 //! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
 //! | `signing_keys.rs` | the keys that sign access tokens |
 //! | `sweeper.rs` | what comes with time |
@@ -19,6 +19,7 @@ mod access;
 mod account;
 mod bootstrap;
 mod config;
+mod confirmation;
 mod entity;
 mod error;
 mod lockout;

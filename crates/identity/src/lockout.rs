@@ -12,6 +12,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use serde::{Deserialize, Serialize};
+use usher_api::name::UserName;
 use usher_runtime::clock::micros;
 use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
@@ -64,16 +65,33 @@ const MOST_WAITS: usize = 200;
 #[derive(Debug)]
 pub(crate) struct Attempt(Model);
 
-/// Counts an attempt to sign in with `email`, for which there may be no account.
+/// What a password is guessed for. Guesses for one count apart from those for others.
+pub(crate) enum Target<'a> {
+    /// Signing in with an address, for which there may be no account.
+    SignIn(&'a EmailAddress),
+    /// Confirming something while signed in. An outsider, who can lock the address, cannot lock this.
+    Confirmation(UserName),
+}
+
+impl Target<'_> {
+    fn key(&self, service: &Identity) -> Vec<u8> {
+        match self {
+            Self::SignIn(email) => service.sealing.fingerprint("sign-in", &[email.canonical().as_bytes()]),
+            Self::Confirmation(user) => service.sealing.fingerprint("confirmation", &[user.0.as_bytes()]),
+        }
+    }
+}
+
+/// Counts an attempt.
 ///
 /// # Errors
 /// [`Error::SignInLocked`], [`Error::SignInThrottled`]
 pub(crate) async fn begin(
     service: &Identity,
-    email: &EmailAddress,
+    target: Target<'_>,
     whereabouts: &Whereabouts,
 ) -> Result<Attempt, Error> {
-    let key = service.sealing.fingerprint("sign-in address", &[email.canonical().as_bytes()]);
+    let key = target.key(service);
     require_quiet_source(service, whereabouts.source).await?;
     for _ in 0..MOST_WAITS {
         if let Some(attempt) = take_place(service, &key, whereabouts).await? {
@@ -118,10 +136,11 @@ async fn take_place(
 }
 
 impl Attempt {
-    /// Notes within `change`, which begins the session, that the password was right. Earlier failures count no longer.
-    pub(crate) async fn succeed(self, change: &Change, account: &Account) -> Result<(), Error> {
+    /// Notes within `change` that the password was right. Earlier failures count no longer. Whoever signed in to `account` sees
+    /// it among his sign-ins.
+    pub(crate) async fn succeed(self, change: &Change, account: Option<&Account>) -> Result<(), Error> {
         let guard = hold(change, &self.0.address_key).await?;
-        self.settle(change, Some(account), Outcome::Succeeded).await?;
+        self.settle(change, account, Outcome::Succeeded).await?;
         reset(change, &guard, None).await
     }
 

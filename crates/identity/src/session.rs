@@ -69,7 +69,7 @@ pub(crate) async fn begin(
     };
     let row = ActiveModel::from(session.clone()).reset_all();
     let change = service.database.change().await?;
-    attempt.succeed(&change, account).await?;
+    attempt.succeed(&change, Some(account)).await?;
     Entity::insert(row).exec_without_returning(&*change).await?;
     note_seen(service, &change, account, now).await?;
     change.commit().await?;

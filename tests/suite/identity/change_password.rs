@@ -28,7 +28,11 @@ async fn change(caller: &Caller, request: ChangePasswordRequest) -> Result<Chang
 }
 
 async fn signs_in(email: &str, password: &str) -> bool {
-    let request = AuthenticateRequest { email: email.to_owned(), password: password.to_owned() };
+    let request = AuthenticateRequest {
+        email: email.to_owned(),
+        password: password.to_owned(),
+        ..AuthenticateRequest::default()
+    };
     Caller::nobody().identity().authenticate(request).await.is_ok()
 }
 
@@ -98,6 +102,27 @@ async fn whoever_does_not_know_the_current_password_changes_nothing() {
     refused(change(&mira.caller, wrong).await, Code::PermissionDenied, "CURRENT_PASSWORD_INVALID");
     assert!(signs_in(&mira.email, PASSWORD).await && !signs_in(&mira.email, OTHER).await);
     assert!(session_lives(&mira).await && session_lives(&other).await);
+}
+
+#[tokio::test]
+async fn guesses_of_the_current_password_are_few_and_lock_nothing_else() {
+    let mira = Person::new("mira").await;
+    let wrong = || ChangePasswordRequest { current_password: "not the password".to_owned(), ..request() };
+    for _ in 0..5 {
+        refused(change(&mira.caller, wrong()).await, Code::PermissionDenied, "CURRENT_PASSWORD_INVALID");
+    }
+    refused(change(&mira.caller, request()).await, Code::FailedPrecondition, "SIGN_IN_LOCKED");
+    assert!(signs_in(&mira.email, PASSWORD).await && session_lives(&mira).await);
+}
+
+#[tokio::test]
+async fn whoever_locks_the_address_keeps_nobody_from_changing_the_password() {
+    let mira = Person::new("mira").await;
+    for _ in 0..5 {
+        assert!(!signs_in(&mira.email, "not the password").await);
+    }
+    assert!(!signs_in(&mira.email, PASSWORD).await);
+    change(&mira.caller, request()).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use usher_runtime::{Caller, EmailAddress, Failure, Violations};
 
 use crate::Identity;
 use crate::error::Error;
+use crate::lockout::Target;
 use crate::password::{Password, is_outdated};
 use crate::session::Whereabouts;
 use crate::{account, lockout, session};
@@ -21,7 +22,7 @@ pub(crate) async fn authenticate(
         return Err(Failure::internal("not parsed").into());
     };
     let whereabouts = Whereabouts { device, source: caller.source };
-    let attempt = lockout::begin(service, &email, &whereabouts).await?;
+    let attempt = lockout::begin(service, Target::SignIn(&email), &whereabouts).await?;
     let found = account::find_by_email(service, &email).await?;
     // An account without a password is answered as one that does not exist.
     let found = found.filter(|account| !account.password_hash.is_empty());

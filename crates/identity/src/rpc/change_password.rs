@@ -1,13 +1,13 @@
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
 use usher_api::identity as pb;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Failure, Once, Violations};
+use usher_runtime::{Caller, Failure, Once, Violations};
 use uuid::Uuid;
 
 use crate::Identity;
 use crate::access::{named_user, require_self};
-use crate::account::tell;
+use crate::account;
+use crate::confirmation::confirm;
 use crate::entity::account::{Column, Entity, Model};
 use crate::error::Error;
 use crate::password::{Chosen, Context, Password};
@@ -29,20 +29,19 @@ pub(crate) async fn change_password(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(with_strength(answer, strength));
     }
-    if account.password_hash.is_empty() {
-        return Err(Error::PasswordNotSet { user: account.name().to_string() });
-    }
-    if !service.hasher.matches(&current, Some(account.password_hash.clone())).await? {
-        return Err(Error::CurrentPasswordInvalid);
-    }
+    confirm(service, caller, &account, &current).await?;
     let hash = service.hasher.hash(&password).await?;
     let change = service.database.change().await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(with_strength(answer, strength));
     }
-    let row = replace_hash(service, &change, &account, hash).await?;
+    // Of two changes at once, one comes too late.
+    if account::hold(&change, name).await?.password_hash != account.password_hash {
+        return Err(Failure::ConcurrentChange.into());
+    }
+    let columns = vec![(Column::PasswordHash, Expr::value(hash))];
+    let row = account::write(service, &change, account.id, columns, "user.password_changed").await?;
     session::end_all(service, &change, row.id, Some(caller.person()?.session)).await?;
-    tell(service, &change, &row, "user.password_changed", row.update_time).await?;
     let answer =
         pb::ChangePasswordResponse { user: Some(row.to_proto()), ..pb::ChangePasswordResponse::default() };
     once.commit(change, &answer).await?;
@@ -80,25 +79,6 @@ impl Draft {
         };
         Ok(Self { current, chosen, request_id })
     }
-}
-
-/// Keeps the hash of another password within `change`, if the account still has the one that was compared. Of two changes at
-/// once, one comes too late.
-async fn replace_hash(
-    service: &Identity,
-    change: &Change,
-    account: &Model,
-    hash: String,
-) -> Result<Model, Error> {
-    let updated = Entity::update_many()
-        .col_expr(Column::PasswordHash, Expr::value(hash))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .col_expr(Column::UpdateTime, Expr::value(service.clock.now()))
-        .filter(Column::Id.eq(account.id))
-        .filter(Column::PasswordHash.eq(account.password_hash.as_str()))
-        .exec_with_returning(&**change)
-        .await?;
-    Ok(updated.into_iter().next().ok_or(Failure::ConcurrentChange)?)
 }
 
 /// The strength of a password is told, but never kept: it would tell a thief where to begin.
