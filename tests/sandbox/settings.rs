@@ -33,6 +33,8 @@ seal_key_file = "{keys}/seal.key"
 [trust]
 audience = "usher"
 user_issuer = "https://usher.test"
+# Short, so that a test can see a key be revoked.
+user_keys_max_age = "1s"
 
 [[trust.issuers]]
 issuer = "usher/tests"
@@ -78,8 +80,10 @@ fn apart(suite: &Description, keys: &Path, service: Service) -> String {
 
 fn section(suite: &Description, service: Service, smtp_port: u16, max_connections: u32) -> String {
     let own = match service {
-        // Failures count far longer than a busy machine takes for a test.
-        Service::Identity => "sweep_interval = \"1s\"\nlockout.within = \"10m\"\n".to_owned(),
+        // Failures count far longer than a busy machine takes for a test; a new key signs soon.
+        Service::Identity => {
+            "sweep_interval = \"1s\"\nkey_announcement = \"3s\"\nlockout.within = \"10m\"\n".to_owned()
+        }
         // Short, so that a test can see an absent member be suspended.
         Service::Community => "sweep_interval = \"1s\"\n".to_owned(),
         // Short, so that a test can see an invitation expire and an interrupted acceptance be completed.

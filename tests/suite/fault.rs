@@ -3,6 +3,7 @@
 mod accept_in_parallel;
 mod cancelled_calls;
 mod crash_while_accepting;
+mod key_rotation;
 mod outage;
 mod secrets_at_rest;
 

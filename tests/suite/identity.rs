@@ -1,9 +1,10 @@
-//! The identity service, one file for each RPC.
+//! The identity service, one file for each RPC; and what it tells by plain HTTP.
 
 mod assess_password;
 mod authenticate;
 mod change_password;
 mod create_user;
+mod forged_tokens;
 mod get_json_web_keys;
 mod get_user;
 mod get_user_picture;
@@ -19,6 +20,7 @@ mod session_limit;
 mod sweeper;
 mod update_user;
 mod update_user_picture;
+mod well_known;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,7 +28,9 @@ use sandbox::{Caller, Service};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
 use serde_json::Value as Json;
 use tonic::Status;
-use usher_api::identity::{Credentials, GetUserRequest, RefreshSessionRequest, User};
+use usher_api::identity::{
+    Credentials, GetJsonWebKeysRequest, GetUserRequest, JsonWebKey, RefreshSessionRequest, User,
+};
 use uuid::Uuid;
 
 use crate::support::request_id;
@@ -36,6 +40,12 @@ use crate::support::rows::database;
 async fn get(caller: &Caller, name: &str) -> Result<User, Status> {
     let request = GetUserRequest { name: name.to_owned() };
     Ok(caller.identity().get_user(request).await?.into_inner().user.expect("it comes"))
+}
+
+/// The keys that verify access tokens.
+async fn published() -> Vec<JsonWebKey> {
+    let answer = Caller::nobody().identity().get_json_web_keys(GetJsonWebKeysRequest {}).await;
+    answer.expect("anybody gets them").into_inner().keys
 }
 
 /// A person who does not exist.

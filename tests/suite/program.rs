@@ -5,4 +5,5 @@ mod dev;
 mod query_plans;
 mod seeding;
 mod settings;
+mod signing_keys;
 mod stopping;

@@ -19,6 +19,10 @@ pub struct Config {
     /// minutes.
     #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "access_token_life")]
     pub access_token_life: Duration,
+    /// How long a new key is published before it signs. By then everybody who keeps the keys for a while must have asked anew:
+    /// at least twice `trust.user_keys_max_age`, and as long as verifiers that are not of this suite keep them.
+    #[serde(with = "humantime_serde")]
+    pub key_announcement: Duration,
     /// How long a session lasts without being refreshed. Communities may ask for less.
     #[serde(with = "humantime_serde")]
     pub session_life: Duration,
@@ -38,13 +42,14 @@ pub struct Config {
     pub password_hash_permits: NonZeroUsize,
 }
 
-const LONGEST_ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(15);
+pub(crate) const LONGEST_ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(15);
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             database: None,
             access_token_life: LONGEST_ACCESS_TOKEN_LIFE,
+            key_announcement: Duration::from_hours(1),
             session_life: Duration::from_hours(30 * 24),
             longest_session: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),

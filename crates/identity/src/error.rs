@@ -58,6 +58,12 @@ pub enum Error {
     /// There is a platform administrator already. Only bootstrap meets it.
     #[error("there is a platform administrator already")]
     Bootstrapped,
+    /// No such signing key. Only operators meet it.
+    #[error("there is no signing key `{kid}`")]
+    SigningKeyNotFound {
+        /// What the operator named.
+        kid: String,
+    },
     /// What any RPC can answer with.
     #[error(transparent)]
     Shared(#[from] Failure),
@@ -75,8 +81,8 @@ impl Error {
             Self::SignInThrottled => Code::ResourceExhausted,
             Self::CurrentPasswordInvalid => Code::PermissionDenied,
             Self::SignInLocked { .. } | Self::PasswordNotSet { .. } => Code::FailedPrecondition,
-            // Never asked: no RPC bootstraps, and shared failures make their own status.
-            Self::Bootstrapped | Self::Shared(_) => Code::Unknown,
+            // Never asked: no RPC bootstraps or names a key, and shared failures make their own status.
+            Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => Code::Unknown,
         }
     }
 
@@ -94,7 +100,9 @@ impl Error {
             Self::SignInThrottled => ErrorReason::SignInThrottled,
             Self::PictureInvalid(_) => ErrorReason::PictureInvalid,
             Self::PictureNotFound(_) => ErrorReason::PictureNotFound,
-            Self::Bootstrapped | Self::Shared(_) => ErrorReason::Unspecified,
+            Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => {
+                ErrorReason::Unspecified
+            }
         }
     }
 
@@ -112,6 +120,7 @@ impl Error {
             | Self::RefreshTokenReused
             | Self::SignInThrottled
             | Self::Bootstrapped
+            | Self::SigningKeyNotFound { .. }
             | Self::Shared(_) => Vec::new(),
         }
     }

@@ -9,7 +9,8 @@
 //! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
 //! | `lockout.rs`, `confirmation.rs` | how many passwords may be tried, and asking for one once more |
 //! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
-//! | `signing_keys.rs` | the keys that sign access tokens |
+//! | `signing_keys.rs`, `signing_keys/` | the keys that sign access tokens, and their rotation |
+//! | `http.rs` | the keys for verifiers that do not speak gRPC |
 //! | `sweeper.rs` | what comes with time |
 //! | `bootstrap.rs` | the first platform administrator |
 //! | `seed.rs` | made-up accounts for measurements |
@@ -22,6 +23,7 @@ mod config;
 mod confirmation;
 mod entity;
 mod error;
+mod http;
 mod lockout;
 mod migration;
 mod password;
@@ -34,15 +36,19 @@ mod signing_keys;
 mod subscriber;
 mod sweeper;
 
+use std::time::Duration;
+
 use tonic::service::Routes;
 use usher_api::identity::identity_service_server::IdentityServiceServer;
 use usher_runtime::trust::TrustConfig;
 use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Workers, relay};
 
 pub use config::Config;
+pub use entity::signing_key::KeyState;
 pub use error::Error;
 pub use migration::Migrator;
 pub use seed::{MadeUpPerson, insert_people};
+pub use signing_keys::{ListedKey, Revocation, Rotation};
 
 use password::{PasswordHasher, Policy};
 use signing_keys::SigningKeys;
@@ -57,6 +63,7 @@ pub struct Identity {
     config: Config,
     issuer: String,
     audience: String,
+    keys_max_age: Duration,
     hasher: PasswordHasher,
     password_policy: Policy,
     signing_keys: SigningKeys,
@@ -74,6 +81,7 @@ impl Identity {
         let signing_keys = SigningKeys::new(foundation.clone());
         let Foundation { database, clock, random, sealing } = foundation;
         let (issuer, audience) = (trust.user_issuer.clone(), trust.audience.clone());
+        let keys_max_age = trust.user_keys_max_age;
         Self {
             database,
             clock,
@@ -82,17 +90,19 @@ impl Identity {
             config,
             issuer,
             audience,
+            keys_max_age,
             hasher,
             password_policy,
             signing_keys,
         }
     }
 
-    /// The RPCs, without layers.
+    /// The RPCs and, for verifiers that do not speak gRPC, the keys over HTTP; without layers.
     #[must_use]
     pub fn routes(&self) -> Routes {
         let server = IdentityServiceServer::new(self.clone());
-        Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES))
+        let rpcs = Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES));
+        Routes::from(rpcs.into_axum_router().merge(http::routes(self.clone())))
     }
 
     /// Begins to publish and to consume events.

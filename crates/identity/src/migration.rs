@@ -7,6 +7,7 @@ mod m0004_add_last_seen_time;
 mod m0005_describe_session;
 mod m0006_create_membership;
 mod m0007_create_sign_in;
+mod m0008_plan_signing_keys;
 mod m0010_extend_account;
 
 use sea_orm_migration::prelude::*;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0005_describe_session::Migration));
         steps.push(Box::new(m0006_create_membership::Migration));
         steps.push(Box::new(m0007_create_sign_in::Migration));
+        steps.push(Box::new(m0008_plan_signing_keys::Migration));
         steps.push(Box::new(m0010_extend_account::Migration));
         steps
     }

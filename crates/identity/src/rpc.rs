@@ -4,7 +4,7 @@ mod assess_password;
 mod authenticate;
 mod change_password;
 mod create_user;
-mod get_json_web_keys;
+pub(crate) mod get_json_web_keys;
 mod get_user;
 mod get_user_picture;
 mod list_sessions;

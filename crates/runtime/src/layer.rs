@@ -1,4 +1,5 @@
-//! What every call passes before its RPC, over the network as within the process.
+//! What every call passes before its RPC, over the network as within the process. Documents under `/.well-known/`, which are not
+//! gRPC, pass the same.
 //!
 //! From outside to inside: [`trace`], [`deadline`], [`detach`], [`authenticate`], [`limit`]. Detaching comes before the rest
 //! because a permit must be held as long as the work lasts, not as long as the client waits.
@@ -13,11 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
-use tonic::Status;
 use tonic::service::Routes;
+use tonic::{Code, Status};
+use usher_api::access::Method;
 
 use crate::{Failure, Trust};
 
@@ -73,7 +76,35 @@ impl Layers {
     }
 }
 
-/// A refusal by a layer.
-fn refuse(failure: Failure) -> Response {
-    Status::from(failure).into_http()
+/// What is called, which decides how a refusal is told.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// An RPC of the suite.
+    Rpc(&'static Method),
+    /// A document, asked for by plain HTTP.
+    Document,
+    /// Health, reflection, or nothing.
+    Other,
+}
+
+impl Target {
+    fn at(path: &str) -> Self {
+        match Method::at(path) {
+            Some(method) => Self::Rpc(method),
+            None if path.starts_with("/.well-known/") => Self::Document,
+            None => Self::Other,
+        }
+    }
+
+    /// A refusal by a layer.
+    fn refuse(self, failure: Failure) -> Response {
+        let status = Status::from(failure);
+        match self {
+            Self::Rpc(_) | Self::Other => status.into_http(),
+            Self::Document if status.code() == Code::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+            Self::Document => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        }
+    }
 }

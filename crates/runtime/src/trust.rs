@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use usher_api::name::UserName;
 use uuid::Uuid;
 
 use crate::user_keys::UserKeys;
-use crate::{Failure, SignedIn};
+use crate::{Clock, Failure, SignedIn};
 
 /// `[trust]`: whose tokens this process believes, and how it proves who it is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -21,9 +23,18 @@ pub struct TrustConfig {
     /// The audience that every token must name.
     #[serde(default = "default_audience")]
     pub audience: String,
-    /// The issuer of people's access tokens: a URL that identity puts into each.
+    /// The issuer of people's access tokens: the URL that identity puts into each, under which others reach it. Verifiers that
+    /// do not speak gRPC find the keys below it, at `/.well-known/openid-configuration`.
     #[serde(default = "default_user_issuer")]
     pub user_issuer: String,
+    /// How long this process keeps the keys of people's tokens before it asks identity for them again: as long a revoked key
+    /// works on, here and wherever they are kept over HTTP. 1 second to 5 minutes.
+    #[serde(
+        default = "default_user_keys_max_age",
+        serialize_with = "humantime_serde::serialize",
+        deserialize_with = "user_keys_max_age"
+    )]
+    pub user_keys_max_age: Duration,
     /// Who issues service tokens.
     #[serde(default)]
     pub issuers: Vec<IssuerConfig>,
@@ -39,11 +50,24 @@ fn default_user_issuer() -> String {
     "http://localhost/usher".to_owned()
 }
 
+fn default_user_keys_max_age() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn user_keys_max_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let age: Duration = humantime_serde::deserialize(deserializer)?;
+    if (Duration::from_secs(1)..=Duration::from_mins(5)).contains(&age) {
+        return Ok(age);
+    }
+    Err(D::Error::custom("must be 1 second to 5 minutes"))
+}
+
 impl Default for TrustConfig {
     fn default() -> Self {
         Self {
             audience: default_audience(),
             user_issuer: default_user_issuer(),
+            user_keys_max_age: default_user_keys_max_age(),
             issuers: Vec::new(),
             own_token: None,
         }
@@ -140,6 +164,7 @@ pub struct Trust {
     user_issuer: String,
     user_keys: UserKeys,
     issuers: Vec<TrustedIssuer>,
+    clock: Clock,
 }
 
 #[derive(Deserialize)]
@@ -152,17 +177,26 @@ struct ServiceClaims {
     sub: String,
 }
 
+/// What identity writes into every access token. A token in which one is missing or of another kind is not of its making.
 #[derive(Deserialize)]
 struct PersonClaims {
     sub: Uuid,
     sid: Uuid,
     platform_admin: bool,
+    iat: i64,
+    #[expect(dead_code, reason = "required, and nothing more")]
+    jti: Uuid,
+    #[expect(
+        dead_code,
+        reason = "one, which was compared already: a list would make the token one for others, too"
+    )]
+    aud: String,
 }
 
 /// The `typ` of access tokens (RFC 9068): another token of the same issuer, such as an ID token, is not one.
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// How far clocks of machines may differ.
-const LEEWAY_SECONDS: u64 = 5;
+const LEEWAY_SECONDS: u32 = 5;
 
 impl Trust {
     /// Believes people's tokens of `config.user_issuer`, verified by `user_keys`, and service tokens of `issuers`.
@@ -173,17 +207,21 @@ impl Trust {
         config: &TrustConfig,
         user_keys: UserKeys,
         issuers: Vec<TrustedIssuer>,
+        clock: Clock,
     ) -> Result<Self, String> {
         if config.audience.is_empty() || config.user_issuer.is_empty() {
             return Err("trust.audience and trust.user_issuer must not be empty".to_owned());
         }
         let (audience, user_issuer) = (config.audience.clone(), config.user_issuer.clone());
-        Ok(Self { audience, user_issuer, user_keys, issuers })
+        Ok(Self { audience, user_issuer, user_keys, issuers, clock })
     }
 
     /// Whom `token` stands for, after checking signature, issuer, audience, type, expiry and that every claim is there.
     pub async fn verify(&self, token: &str) -> Result<Principal, Failure> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Failure::TokenInvalid)?;
+        if asks_for_more(&header) {
+            return Err(Failure::TokenInvalid);
+        }
         let issuer = claimed_issuer(token).ok_or(Failure::TokenInvalid)?;
         let kid = header.kid.as_deref().ok_or(Failure::TokenInvalid)?;
         if issuer == self.user_issuer {
@@ -192,6 +230,9 @@ impl Trust {
             }
             let key = self.user_keys.find(kid).await?.ok_or(Failure::TokenInvalid)?;
             let claims: PersonClaims = self.claims(token, &issuer, &key)?;
+            if claims.iat > self.clock.now().unix_seconds().saturating_add(LEEWAY_SECONDS.into()) {
+                return Err(Failure::TokenInvalid);
+            }
             let (user, platform_admin) = (UserName(claims.sub), claims.platform_admin);
             return Ok(Principal::Person(SignedIn { user, session: claims.sid, platform_admin }));
         }
@@ -209,7 +250,7 @@ impl Trust {
         key: &VerifyingKey,
     ) -> Result<C, Failure> {
         let mut validation = Validation::new(key.algorithm);
-        validation.leeway = LEEWAY_SECONDS;
+        validation.leeway = LEEWAY_SECONDS.into();
         validation.validate_nbf = true;
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[&self.audience]);
@@ -223,6 +264,14 @@ impl Trust {
             }
         })
     }
+}
+
+/// Whether the header brings a key of its own, which we would never use, or says that it must not be believed without
+/// understanding something, which we do not (RFC 7515 §4.1.11). Nobody whom we trust writes such tokens.
+fn asks_for_more(header: &Header) -> bool {
+    let brings_key =
+        header.jwk.is_some() || header.jku.is_some() || header.x5u.is_some() || header.x5c.is_some();
+    brings_key || header.crit.is_some()
 }
 
 /// The issuer that a token names, to choose the key by. Nothing is believed yet.

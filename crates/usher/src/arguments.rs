@@ -68,7 +68,7 @@ pub enum Command {
         #[command(flatten)]
         source: Source,
     },
-    /// Keys by which processes prove who they are
+    /// Keys: of people's access tokens (list, rotate, revoke), and of services (generate)
     #[command(subcommand)]
     Keys(Keys),
     /// Print a service token for trying calls against `usher dev`; it lasts ten minutes
@@ -132,6 +132,17 @@ impl Selection {
     }
 }
 
+/// Where an identity service has its keys.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// From where.
+    #[command(flatten)]
+    pub source: Source,
+    /// The directory of `usher dev`, instead of settings
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "config")]
+    pub data: Option<PathBuf>,
+}
+
 /// How much `usher seed` makes.
 #[derive(Debug, Args)]
 pub struct Size {
@@ -152,7 +163,23 @@ pub struct Size {
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// Write NAME.pem (private) and NAME.jwks.json (public); nothing is overwritten
+    /// The keys that sign people's access tokens: kid, state, times
+    List(Place),
+    /// Make a new key that signs people's access tokens. It is published first, and signs when everybody knows it; the present
+    /// one goes on being believed until what it signed has expired. No process needs a restart
+    Rotate(Place),
+    /// Take back a key that signs people's access tokens, for instance one that leaked: what it signed is refused everywhere
+    /// within moments, and another key signs at once
+    Revoke {
+        /// Its id, as `usher keys list` tells it
+        #[arg(value_name = "KID")]
+        kid: String,
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a key by which a service proves to others which it is: NAME.pem (private) and NAME.jwks.json (public) are written;
+    /// nothing is overwritten
     Generate {
         /// The service that the key stands for
         #[arg(long, value_name = "NAME", value_parser = plain_name)]

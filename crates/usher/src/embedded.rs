@@ -67,6 +67,9 @@ impl DataDirectory {
             // The story shows an expired invitation, and nobody wants to watch it for an hour.
             .merge(("invitation.min_ttl", humantime_serde::Serde::from(Duration::from_secs(1))))
             .merge(("invitation.sweep_interval", humantime_serde::Serde::from(Duration::from_secs(1))));
+        if address.port() != 0 {
+            figment = figment.merge(("trust.user_issuer", format!("http://{address}")));
+        }
         for service in Service::ALL {
             figment = figment.merge((format!("{}.database.url", service.name()), self.database_url(service)));
         }

@@ -1,4 +1,7 @@
-//! `usher keys generate`: the key by which a process proves which service it is.
+//! `usher keys`. Here is `generate`: the key by which a process proves which service it is. The keys that sign people's access
+//! tokens are another matter: `keys/signing.rs`.
+
+pub mod signing;
 
 use std::path::Path;
 

@@ -9,7 +9,7 @@
 //! | `suite.rs`, `neighbours.rs` | the composition, and the ways between services |
 //! | `server.rs`, `health.rs`, `signals.rs` | listening, readiness, and what ends the process |
 //! | `databases.rs` | databases opened, waited for and held against the migrations |
-//! | `migrate.rs`, `bootstrap.rs`, `keys.rs`, `seed.rs` | the commands of the same names |
+//! | `migrate.rs`, `bootstrap.rs`, `keys.rs`, `keys/`, `seed.rs` | the commands of the same names |
 //! | `embedded.rs`, `private_file.rs` | the data directory of `usher dev` |
 //! | `dev.rs`, `dev/` | `usher dev`: the story |
 //! | `trouble.rs` | why a command fails |
@@ -76,6 +76,18 @@ async fn run(command: Command) -> Result<(), Trouble> {
             with_telemetry(&config.telemetry, Box::pin(seed::seed(&config, &size))).await
         }
         Command::Keys(Keys::Generate { service, directory }) => keys::generate(&service, &directory),
+        Command::Keys(Keys::List(place)) => {
+            let config = keys::signing::config(&place)?;
+            with_telemetry(&config.telemetry, Box::pin(keys::signing::list(&config))).await
+        }
+        Command::Keys(Keys::Rotate(place)) => {
+            let config = keys::signing::config(&place)?;
+            with_telemetry(&config.telemetry, Box::pin(keys::signing::rotate(&config))).await
+        }
+        Command::Keys(Keys::Revoke { kid, place }) => {
+            let config = keys::signing::config(&place)?;
+            with_telemetry(&config.telemetry, Box::pin(keys::signing::revoke(&config, &kid))).await
+        }
         Command::ServiceToken { service, data } => embedded::print_service_token(data.directory, &service),
         Command::Config(source) => {
             print!("{}", Config::load(source.config.as_deref())?.to_toml()?);

@@ -55,7 +55,9 @@ impl<'a> Neighbours<'a> {
             Some(routes) => Transport::local(routes),
             None => remote(config, Service::Identity)?,
         };
-        let trust = Trust::new(&config.trust, user_keys(way_to_keys), issuers).map_err(Trouble::setting)?;
+        let user_keys = user_keys(way_to_keys, config.trust.user_keys_max_age);
+        let trust = Trust::new(&config.trust, user_keys, issuers, Clock::system());
+        let trust = trust.map_err(Trouble::setting)?;
         Ok(Self {
             config,
             layers: Layers::new(Arc::new(trust), config.limits),
@@ -101,9 +103,9 @@ fn remote(config: &Config, target: Service) -> Result<Transport, Trouble> {
 }
 
 /// The keys of people's tokens, from identity.
-fn user_keys(way: Transport) -> UserKeys {
+fn user_keys(way: Transport, max_age: Duration) -> UserKeys {
     let identity = IdentityServiceClient::new(way);
-    UserKeys::new(move || {
+    UserKeys::new(Service::Identity.name(), max_age, move || {
         let mut identity = identity.clone();
         Box::pin(async move {
             let mut request = Request::new(GetJsonWebKeysRequest {});

@@ -11,7 +11,7 @@ use usher_runtime::{EventBus, Workers};
 use crate::config::{Config, check};
 use crate::databases::Databases;
 use crate::health::Health;
-use crate::server::{Server, listen, reflection};
+use crate::server::{Server, listen, reflection, unknown};
 use crate::service::Service;
 use crate::suite::Suite;
 use crate::trouble::Trouble;
@@ -49,6 +49,7 @@ pub async fn start(
     for service in neighbours.local() {
         routes = routes.merge(service.into_axum_router().reset_fallback());
     }
+    let routes = routes.fallback(unknown);
     let server = Server::start(listener, neighbours.layers().around(Routes::from(routes)))?;
     let names: Vec<_> = services.iter().map(|service| service.name()).collect();
     tracing::info!(address = %server.address(), services = names.join(","), "serving");

@@ -1,11 +1,15 @@
-//! The gRPC server: listening, reflection, and an end that loses no call.
+//! The server: listening, reflection, and an end that loses no call. It speaks gRPC over HTTP/2; documents can be had by HTTP/1.1.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 
@@ -43,6 +47,7 @@ impl Server {
         let address = incoming.local_addr().map_err(unknown)?;
         let closing = CancellationToken::new();
         let server = tonic::transport::Server::builder()
+            .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .max_connection_age(MAX_CONNECTION_AGE)
@@ -96,4 +101,13 @@ pub fn reflection(services: &[Service]) -> Result<Routes, Trouble> {
     let failed = |error: tonic_reflection::server::Error| Trouble::Other(format!("reflection: {error}"));
     let (v1, v1alpha) = (builder().build_v1().map_err(failed)?, builder().build_v1alpha().map_err(failed)?);
     Ok(Routes::new(v1).add_service(v1alpha))
+}
+
+/// Answers what nobody serves here, in the words of whoever asks.
+pub async fn unknown(request: Request) -> Response {
+    let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
+        return Status::unimplemented("").into_http();
+    }
+    StatusCode::NOT_FOUND.into_response()
 }

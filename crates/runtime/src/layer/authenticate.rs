@@ -11,19 +11,20 @@ use secrecy::SecretString;
 use tonic::transport::server::TcpConnectInfo;
 use usher_api::access::Method;
 
-use super::refuse;
+use super::Target;
 use crate::caller::{SOURCE_ADDRESS, USER_AUTHORIZATION};
 use crate::trust::Principal;
 use crate::{Caller, Failure, Trust};
 
 /// Verifies the tokens of a call and holds the caller against the access that the RPC declares. What is not an RPC of the
-/// suite (health, reflection) is open.
+/// suite (health, reflection, documents) is open.
 pub(super) async fn authenticate(
     State(trust): State<Arc<Trust>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Some(method) = Method::at(request.uri().path()) else { return next.run(request).await };
+    let target = Target::at(request.uri().path());
+    let Target::Rpc(method) = target else { return next.run(request).await };
     let admitted = match identify(&trust, request.headers()).await {
         Ok(caller) => admit(method, &caller).map(|()| Caller { source: source(&caller, &request), ..caller }),
         Err(failure) => Err(failure),
@@ -36,7 +37,7 @@ pub(super) async fn authenticate(
         Err(failure) => {
             let reason = crate::rpc::error_chain(&failure);
             tracing::debug!(path = method.path, reason, "call refused");
-            refuse(failure)
+            target.refuse(failure)
         }
     }
 }

@@ -7,16 +7,17 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::{LimitsConfig, refuse};
+use super::{LimitsConfig, Target};
 use crate::Failure;
 
 /// Waits for the answer as long as the client asked for. The work itself goes on: it is detached further inside.
 pub(super) async fn deadline(State(limits): State<LimitsConfig>, request: Request, next: Next) -> Response {
+    let target = Target::at(request.uri().path());
     let asked = timeout(request.headers()).unwrap_or(limits.default_deadline);
     let deadline = asked.min(limits.longest_deadline);
     match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => refuse(Failure::DeadlineExceeded),
+        Err(_) => target.refuse(Failure::DeadlineExceeded),
     }
 }
 

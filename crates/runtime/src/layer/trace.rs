@@ -1,20 +1,25 @@
-//! One span for each call, within the trace that the caller names.
+//! One span for each call or document, within the trace that the caller names.
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument as _;
 use tracing::field::Empty;
-use usher_api::access::Method;
+use tracing::{Instrument as _, Span};
 
+use super::Target;
 use crate::telemetry::{follow, trace_id};
 
 /// Opens the span `rpc.<service>.<method>` around the call.
 pub(super) async fn trace(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if Method::at(path).is_none() {
-        return next.run(request).await;
+    match Target::at(request.uri().path()) {
+        Target::Rpc(_) => trace_rpc(request, next).await,
+        Target::Document => trace_document(request, next).await,
+        Target::Other => next.run(request).await,
     }
+}
+
+async fn trace_rpc(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
     let span = tracing::info_span!(
         "rpc",
         otel.name = span_name(path),
@@ -24,14 +29,33 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
         rpc.grpc.status_code = Empty,
         trace_id = Empty,
     );
-    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    follow(&span, traceparent.unwrap_or_default());
-    span.record("trace_id", trace_id(&span));
+    follow_caller(&span, &request);
     let response = next.run(request).instrument(span.clone()).await;
     // Refusals carry their code in the headers. Answers carry it in the trailers, where it is always 0.
     let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
     span.record("rpc.grpc.status_code", code);
     response
+}
+
+async fn trace_document(request: Request, next: Next) -> Response {
+    // Without the path, which anybody may make up.
+    let span = tracing::info_span!(
+        "http",
+        otel.name = "http.document",
+        otel.kind = "server",
+        http.response.status_code = Empty,
+        trace_id = Empty,
+    );
+    follow_caller(&span, &request);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    response
+}
+
+fn follow_caller(span: &Span, request: &Request) {
+    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    follow(span, traceparent.unwrap_or_default());
+    span.record("trace_id", trace_id(span));
 }
 
 /// `/usher.invitation.v1.InvitationService/CreateInvitation` → `rpc.invitation.create_invitation`.

@@ -1,6 +1,7 @@
 //! Whether the settings are enough for the services that a process runs, and fit together.
 
 use secrecy::ExposeSecret as _;
+use tonic::transport::Uri;
 
 use super::Config;
 use crate::service::Service;
@@ -17,6 +18,7 @@ pub fn check(config: &Config, services: &[Service]) -> Result<(), Trouble> {
     }
     wrong.extend(neighbours(config, services));
     wrong.extend(trust(config, services));
+    wrong.extend(signing_keys(config, services));
     if config.events.nats_url.is_none() && services.len() < Service::ALL.len() {
         wrong
             .push("events.nats_url is not set: without NATS all services must run in one process".to_owned());
@@ -95,6 +97,28 @@ fn trust(config: &Config, services: &[Service]) -> Vec<String> {
     wrong
 }
 
+/// Whether others can find the keys of people's tokens, and learn of a new one before it signs.
+fn signing_keys(config: &Config, services: &[Service]) -> Vec<String> {
+    if !services.contains(&Service::Identity) {
+        return Vec::new();
+    }
+    let mut wrong = Vec::new();
+    if !is_base_url(&config.trust.user_issuer) {
+        wrong.push("trust.user_issuer must be a URL such as https://usher.example.com".to_owned());
+    }
+    if config.identity.key_announcement < config.trust.user_keys_max_age * 2 {
+        wrong.push("identity.key_announcement must be at least twice trust.user_keys_max_age".to_owned());
+    }
+    wrong
+}
+
+/// Whether the text is an http(s) URL to which a path can be added.
+fn is_base_url(text: &str) -> bool {
+    let Ok(url) = text.parse::<Uri>() else { return false };
+    let web = matches!(url.scheme_str(), Some("http" | "https"));
+    web && url.host().is_some_and(|host| !host.is_empty()) && url.query().is_none() && !text.contains('#')
+}
+
 #[cfg(test)]
 mod tests {
     use usher_runtime::DatabaseConfig;
@@ -149,5 +173,19 @@ mod tests {
         let mut config = together();
         config.trust.audience.clear();
         assert!(complaints(&config, &Service::ALL).contains("trust.audience"));
+    }
+    #[test]
+    fn the_keys_can_be_found_and_are_known_before_they_sign() {
+        let mut config = together();
+        config.identity.key_announcement = config.trust.user_keys_max_age;
+        assert!(complaints(&config, &Service::ALL).contains("identity.key_announcement"));
+        config = together();
+        for issuer in ["usher", "ftp://usher.example", "https://usher.example?x", "https://usher.example/#x"]
+        {
+            config.trust.user_issuer = issuer.to_owned();
+            assert!(complaints(&config, &Service::ALL).contains("trust.user_issuer"), "{issuer}");
+        }
+        config.trust.user_issuer = "https://example.com/usher/".to_owned();
+        assert_eq!(complaints(&config, &Service::ALL), "");
     }
 }

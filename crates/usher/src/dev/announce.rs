@@ -33,6 +33,11 @@ pub fn announce(narrator: &Narrator, address: SocketAddr, ending: Option<&Ending
         call("and why", &question, method);
     }
     call("which mails were sent", &as_service, "usher.notifier.v1.NotifierService/ListDeliveries");
+    narrator.print(&format!(
+        "\n# the keys that verify access tokens, and a new one\ncurl http://{address}/.well-known/jwks.json\n'{}' keys rotate --data '{}'",
+        program().display(),
+        data.display(),
+    ));
 }
 
 /// A command that prints a token of the internal service.
