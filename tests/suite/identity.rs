@@ -1,7 +1,9 @@
 //! The identity service, one file for each RPC; and what it tells by plain HTTP.
 
+mod account_mails;
 mod assess_password;
 mod authenticate;
+mod change_email;
 mod change_password;
 mod create_user;
 mod forged_tokens;
@@ -13,13 +15,18 @@ mod list_sign_ins;
 mod list_users;
 mod lockout;
 mod lookup_user;
+mod mint_account_mail;
 mod refresh_session;
+mod request_email_verification;
+mod request_password_reset;
+mod reset_password;
 mod revoke_all_sessions;
 mod revoke_session;
 mod session_limit;
 mod sweeper;
 mod update_user;
 mod update_user_picture;
+mod verify_email;
 mod well_known;
 
 use base64::Engine as _;

@@ -6,6 +6,7 @@ pub mod people;
 pub mod picture;
 pub mod refusal;
 pub mod rows;
+pub mod source;
 pub mod tree;
 
 use uuid::Uuid;

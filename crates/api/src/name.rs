@@ -49,6 +49,10 @@ top_level_name! {
     /// `deliveries/{delivery}`.
     DeliveryName, "deliveries", "deliveries/{delivery}"
 }
+top_level_name! {
+    /// `mails/{mail}`: a mail about an account.
+    MailName, "mails", "mails/{mail}"
+}
 
 /// `communities/{root}/invitations/{invitation}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -42,6 +42,9 @@ pub(crate) fn of_invitations(service: Community) -> Subscription {
 /// Asks what is new about a person. What is known is only ever replaced by something newer, so an event may come twice, late or
 /// out of order.
 async fn note_person(service: &Community, event: Event) -> Result<(), Failure> {
+    if !event.kind.starts_with("user.") {
+        return Ok(());
+    }
     let news = UserEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
     let user: UserName = news.user.parse().map_err(Failure::internal)?;
     if event.kind == "user.seen" {
@@ -53,6 +56,9 @@ async fn note_person(service: &Community, event: Event) -> Result<(), Failure> {
 
 /// Notes which custom roles an invitation offers, as long as it can be accepted.
 async fn note_offer(service: &Community, event: Event) -> Result<(), Failure> {
+    if !event.kind.starts_with("invitation.") {
+        return Ok(());
+    }
     let news = InvitationEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
     let name: InvitationName = news.invitation.parse().map_err(Failure::internal)?;
     let change = service.database.change().await?;

@@ -136,6 +136,15 @@ pub(crate) async fn hold(change: &Change, name: UserName) -> Result<Model, Error
     row.ok_or_else(|| Error::UserNotFound { user: name.to_string() })
 }
 
+/// The account of an address whose mailbox nobody has proven, which nobody else changes until `change` ends.
+pub(crate) async fn hold_unproven(change: &Change, email: &EmailAddress) -> Result<Option<Model>, Error> {
+    let account = Entity::find()
+        .filter(Column::EmailCanonical.eq(email.canonical()))
+        .filter(Column::EmailVerified.eq(false))
+        .lock_exclusive();
+    Ok(account.one(&**change).await?)
+}
+
 /// Changes `columns` of the account within `change`, and tells it as `kind`.
 pub(crate) async fn write(
     service: &Identity,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use usher_runtime::DatabaseConfig;
+use usher_runtime::{DatabaseConfig, LinkBase};
 
 use crate::lockout::LockoutConfig;
 
@@ -15,6 +15,8 @@ use crate::lockout::LockoutConfig;
 pub struct Config {
     /// Where the rows are.
     pub database: Option<DatabaseConfig>,
+    /// What links in mails begin with.
+    pub link_base_url: LinkBase,
     /// How long an access token is good for: as long a person who was shut out may go on. 1 second to 15
     /// minutes.
     #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "access_token_life")]
@@ -48,6 +50,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: None,
+            link_base_url: LinkBase::default(),
             access_token_life: LONGEST_ACCESS_TOKEN_LIFE,
             key_announcement: Duration::from_hours(1),
             session_life: Duration::from_hours(30 * 24),

@@ -1,6 +1,8 @@
 //! The tables of this service.
 
 pub(crate) mod account;
+pub(crate) mod account_mail;
+pub(crate) mod account_mail_token;
 pub(crate) mod community_rule;
 pub(crate) mod membership;
 pub(crate) mod picture;

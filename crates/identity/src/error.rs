@@ -55,6 +55,18 @@ pub enum Error {
     /// No such session of that person.
     #[error("no such session")]
     SessionNotFound(SessionName),
+    /// No mailed link holds such a token that still works.
+    #[error("the link was not mailed for this, its time is over, or it was used")]
+    MailTokenInvalid,
+    /// Nobody needs the mail any more.
+    #[error("the mail is not needed any more")]
+    MailEnded,
+    /// Too many mails were asked for.
+    #[error("too many mails were asked for; try again later")]
+    MailThrottled,
+    /// The mailbox has been proven.
+    #[error("the mailbox of the account has been proven")]
+    EmailVerified(UserName),
     /// There is a platform administrator already. Only bootstrap meets it.
     #[error("there is a platform administrator already")]
     Bootstrapped,
@@ -74,13 +86,16 @@ impl Error {
         match self {
             Self::UserExists => Code::AlreadyExists,
             Self::UserNotFound { .. } | Self::SessionNotFound(_) | Self::PictureNotFound(_) => Code::NotFound,
-            Self::PictureInvalid(_) => Code::InvalidArgument,
+            Self::PictureInvalid(_) | Self::MailTokenInvalid => Code::InvalidArgument,
             Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
                 Code::Unauthenticated
             }
-            Self::SignInThrottled => Code::ResourceExhausted,
+            Self::SignInThrottled | Self::MailThrottled => Code::ResourceExhausted,
             Self::CurrentPasswordInvalid => Code::PermissionDenied,
-            Self::SignInLocked { .. } | Self::PasswordNotSet { .. } => Code::FailedPrecondition,
+            Self::SignInLocked { .. }
+            | Self::PasswordNotSet { .. }
+            | Self::MailEnded
+            | Self::EmailVerified(_) => Code::FailedPrecondition,
             // Never asked: no RPC bootstraps or names a key, and shared failures make their own status.
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => Code::Unknown,
         }
@@ -100,6 +115,10 @@ impl Error {
             Self::SignInThrottled => ErrorReason::SignInThrottled,
             Self::PictureInvalid(_) => ErrorReason::PictureInvalid,
             Self::PictureNotFound(_) => ErrorReason::PictureNotFound,
+            Self::MailTokenInvalid => ErrorReason::MailTokenInvalid,
+            Self::MailEnded => ErrorReason::MailEnded,
+            Self::MailThrottled => ErrorReason::MailThrottled,
+            Self::EmailVerified(_) => ErrorReason::EmailVerified,
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => {
                 ErrorReason::Unspecified
             }
@@ -111,7 +130,7 @@ impl Error {
             Self::UserNotFound { user } | Self::PasswordNotSet { user } => vec![("user", user.clone())],
             Self::SessionNotFound(session) => vec![("session", session.to_string())],
             Self::PictureInvalid(problem) => vec![("problem", problem.id().to_owned())],
-            Self::PictureNotFound(user) => vec![("user", user.to_string())],
+            Self::PictureNotFound(user) | Self::EmailVerified(user) => vec![("user", user.to_string())],
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::UserExists
             | Self::CredentialsInvalid
@@ -119,6 +138,9 @@ impl Error {
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenReused
             | Self::SignInThrottled
+            | Self::MailTokenInvalid
+            | Self::MailEnded
+            | Self::MailThrottled
             | Self::Bootstrapped
             | Self::SigningKeyNotFound { .. }
             | Self::Shared(_) => Vec::new(),

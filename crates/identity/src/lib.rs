@@ -9,6 +9,7 @@
 //! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
 //! | `lockout.rs`, `confirmation.rs` | how many passwords may be tried, and asking for one once more |
 //! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
+//! | `account_mail.rs` | mails about accounts, and what their links open |
 //! | `signing_keys.rs`, `signing_keys/` | the keys that sign access tokens, and their rotation |
 //! | `http.rs` | the keys for verifiers that do not speak gRPC |
 //! | `sweeper.rs` | what comes with time |
@@ -18,6 +19,7 @@
 
 mod access;
 mod account;
+mod account_mail;
 mod bootstrap;
 mod config;
 mod confirmation;

@@ -16,12 +16,12 @@ use usher_api::name::UserName;
 use usher_runtime::clock::micros;
 use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
-use crate::Identity;
-use crate::account;
+use crate::entity::account_mail::Kind;
 use crate::entity::sign_in::{ActiveModel, Column, Entity, Model, Outcome};
 use crate::entity::{account::Model as Account, sign_in_guard as guard};
 use crate::error::Error;
 use crate::session::Whereabouts;
+use crate::{Identity, account, account_mail};
 
 /// `[identity.lockout]`: how many passwords may be tried.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -177,15 +177,32 @@ impl Attempt {
     }
 }
 
+/// Unlocks signing in with `email`, whose mailbox was proven, within `change`.
+pub(crate) async fn lift(service: &Identity, change: &Change, email: &EmailAddress) -> Result<(), Error> {
+    let guard = hold(change, &Target::SignIn(email).key(service)).await?;
+    reset(change, &guard, None).await
+}
+
+/// Until when signing in with `email` is locked, if it was.
+pub(crate) async fn unlock_time(
+    service: &Identity,
+    email: &EmailAddress,
+) -> Result<Option<Timestamp>, Error> {
+    let key = Target::SignIn(email).key(service);
+    let guard = guard::Entity::find_by_id(key).one(&*service.database).await?;
+    Ok(guard.and_then(|guard| guard.unlock_time))
+}
+
 /// Tells that the account is locked. An address without one has nobody to be told.
 async fn tell_locked(service: &Identity, change: &Change, account: Option<&Account>) -> Result<(), Error> {
     let Some(account) = account else { return Ok(()) };
     tracing::warn!(user = %account.name(), "account {} locked after failures to sign in", account.id);
+    account_mail::notify(service, change, Kind::AccountLocked, account).await?;
     account::tell(service, change, account, "user.locked", service.clock.now()).await
 }
 
 /// Waits for other attempts with the same address, keeps them waiting until `change` ends, and tells what time it is.
-async fn hold(change: &Change, key: &[u8]) -> Result<guard::Model, Error> {
+pub(crate) async fn hold(change: &Change, key: &[u8]) -> Result<guard::Model, Error> {
     let row = guard::ActiveModel {
         address_key: Set(key.to_owned()),
         hold_time: Set(Timestamp(0)),
@@ -240,7 +257,7 @@ async fn require_quiet_source(service: &Identity, source: Option<IpAddr>) -> Res
 }
 
 /// Whoever has an IPv6 address usually has all of its /64.
-fn range(source: IpAddr) -> String {
+pub(crate) fn range(source: IpAddr) -> String {
     match source {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),

@@ -8,6 +8,7 @@ mod m0005_describe_session;
 mod m0006_create_membership;
 mod m0007_create_sign_in;
 mod m0008_plan_signing_keys;
+mod m0009_create_account_mail;
 mod m0010_extend_account;
 
 use sea_orm_migration::prelude::*;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0006_create_membership::Migration));
         steps.push(Box::new(m0007_create_sign_in::Migration));
         steps.push(Box::new(m0008_plan_signing_keys::Migration));
+        steps.push(Box::new(m0009_create_account_mail::Migration));
         steps.push(Box::new(m0010_extend_account::Migration));
         steps
     }

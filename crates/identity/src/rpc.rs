@@ -2,6 +2,7 @@
 
 mod assess_password;
 mod authenticate;
+mod change_email;
 mod change_password;
 mod create_user;
 pub(crate) mod get_json_web_keys;
@@ -11,11 +12,16 @@ mod list_sessions;
 mod list_sign_ins;
 mod list_users;
 mod lookup_user;
+mod mint_account_mail;
 mod refresh_session;
+mod request_email_verification;
+mod request_password_reset;
+mod reset_password;
 mod revoke_all_sessions;
 mod revoke_session;
 mod update_user;
 mod update_user_picture;
+mod verify_email;
 
 use tonic::Request;
 use usher_api::identity as pb;
@@ -136,5 +142,53 @@ impl IdentityService for Identity {
         _: Request<pb::GetJsonWebKeysRequest>,
     ) -> Answer<pb::GetJsonWebKeysResponse> {
         answer(get_json_web_keys::get_json_web_keys(self).await)
+    }
+
+    async fn request_password_reset(
+        &self,
+        request: Request<pb::RequestPasswordResetRequest>,
+    ) -> Answer<pb::RequestPasswordResetResponse> {
+        let (caller, message) = open(request);
+        answer(request_password_reset::request_password_reset(self, &caller, message).await)
+    }
+
+    async fn reset_password(
+        &self,
+        request: Request<pb::ResetPasswordRequest>,
+    ) -> Answer<pb::ResetPasswordResponse> {
+        let (caller, message) = open(request);
+        answer(reset_password::reset_password(self, &caller, message).await)
+    }
+
+    async fn request_email_verification(
+        &self,
+        request: Request<pb::RequestEmailVerificationRequest>,
+    ) -> Answer<pb::RequestEmailVerificationResponse> {
+        let (caller, message) = open(request);
+        answer(request_email_verification::request_email_verification(self, &caller, message).await)
+    }
+
+    async fn change_email(
+        &self,
+        request: Request<pb::ChangeEmailRequest>,
+    ) -> Answer<pb::ChangeEmailResponse> {
+        let (caller, message) = open(request);
+        answer(change_email::change_email(self, &caller, message).await)
+    }
+
+    async fn verify_email(
+        &self,
+        request: Request<pb::VerifyEmailRequest>,
+    ) -> Answer<pb::VerifyEmailResponse> {
+        let (caller, message) = open(request);
+        answer(verify_email::verify_email(self, &caller, message).await)
+    }
+
+    async fn mint_account_mail(
+        &self,
+        request: Request<pb::MintAccountMailRequest>,
+    ) -> Answer<pb::MintAccountMailResponse> {
+        let (_, message) = open(request);
+        answer(mint_account_mail::mint_account_mail(self, message).await)
     }
 }

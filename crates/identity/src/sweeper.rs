@@ -10,7 +10,7 @@ use usher_runtime::clock::micros;
 use usher_runtime::database;
 
 use crate::Identity;
-use crate::entity::{session, sign_in, sign_in_guard};
+use crate::entity::{account_mail, session, sign_in, sign_in_guard};
 
 /// How long people can look at how it was tried to sign in.
 const SIGN_IN_LIFE: Duration = Duration::from_hours(90 * 24);
@@ -18,6 +18,8 @@ const SIGN_IN_LIFE: Duration = Duration::from_hours(90 * 24);
 const ENDED_SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
 /// How long a guard stays that nobody met. Far longer than failures count and locks last, unless an operator makes them so.
 const GUARD_LIFE: Duration = Duration::from_hours(2 * 24);
+/// How long a mail is known after its time is over.
+const MAIL_LIFE: Duration = Duration::from_hours(7 * 24);
 /// How many rows go in one statement.
 const BATCH: u64 = 1_000;
 
@@ -44,6 +46,8 @@ async fn sweep(service: &Identity) -> Result<(), DbErr> {
         .add(old(Expr::col(session::Column::EndTime), ENDED_SESSION_LIFE))
         .add(old(Expr::col(session::Column::ExpireTime), ENDED_SESSION_LIFE));
     forget::<session::Entity, Uuid>(service, session::Column::Id, over).await?;
+    let old_mail = old(Expr::col(account_mail::Column::ExpireTime), MAIL_LIFE);
+    forget::<account_mail::Entity, Uuid>(service, account_mail::Column::Id, old_mail).await?;
     let lockout = &service.config.lockout;
     let guard_life = GUARD_LIFE.max(lockout.within).max(lockout.duration);
     let held = Expr::col(sign_in_guard::Column::HoldTime);

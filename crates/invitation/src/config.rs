@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use usher_runtime::DatabaseConfig;
+use usher_runtime::{DatabaseConfig, LinkBase};
 
 /// `[invitation]`: how long invitations live and where their links lead.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -11,8 +11,8 @@ use usher_runtime::DatabaseConfig;
 pub struct Config {
     /// Where the rows are.
     pub database: Option<DatabaseConfig>,
-    /// What links in mails begin with: the address of the User Center, `https://…`. Nothing that a request says changes it.
-    pub link_base_url: String,
+    /// What links in mails begin with.
+    pub link_base_url: LinkBase,
     /// The shortest life of an invitation that can be asked for.
     #[serde(with = "humantime_serde")]
     pub min_ttl: Duration,
@@ -36,7 +36,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: None,
-            link_base_url: "http://localhost:7380".to_owned(),
+            link_base_url: LinkBase::default(),
             min_ttl: HOUR,
             max_ttl: 30 * 24 * HOUR,
             default_ttl: 7 * 24 * HOUR,
@@ -48,12 +48,6 @@ impl Default for Config {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<(), String> {
-        let url = &self.link_base_url;
-        if !(url.starts_with("https://") || url.starts_with("http://")) || url.ends_with('/') {
-            return Err(format!(
-                "invitation.link_base_url: `{url}` must begin with https:// and not end with /"
-            ));
-        }
         if self.min_ttl > self.default_ttl || self.default_ttl > self.max_ttl {
             return Err("invitation: min_ttl, default_ttl and max_ttl must rise in this order".to_owned());
         }

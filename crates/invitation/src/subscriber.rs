@@ -38,7 +38,13 @@ fn into_failure(error: Error) -> Failure {
 
 /// Notes the state of a mail on its invitation. News that are older than what is known, or of an older mail, change nothing.
 async fn note_delivery(service: &Invitation, event: Event) -> Result<(), Error> {
+    if !event.kind.starts_with("delivery.") {
+        return Ok(());
+    }
     let news = DeliveryEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
+    if news.invitation.is_empty() {
+        return Ok(());
+    }
     let name: InvitationName = news.invitation.parse().map_err(Failure::internal)?;
     let delivery: DeliveryName = news.delivery.parse().map_err(Failure::internal)?;
     let Some((state, fact)) = understand(news.state()) else { return Ok(()) };

@@ -14,8 +14,10 @@ pub struct Model {
     /// The id in the resource name. Rises with time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The name of the invitation that it is about.
+    /// The name of the invitation that it is about. Empty if it is about an account.
     pub invitation: String,
+    /// The name of the account mail that it is. Empty if it is about an invitation.
+    pub mail: String,
     /// The same at every attempt, so that a reader's program can drop a copy.
     pub message_id: String,
     /// Where it stands.
@@ -58,7 +60,7 @@ pub enum State {
     /// Refused for good, or tried often enough.
     #[sea_orm(string_value = "failed")]
     Failed,
-    /// Not sent: the invitation had ended.
+    /// Not sent: nobody needed it any more.
     #[sea_orm(string_value = "skipped")]
     Skipped,
 }
@@ -76,6 +78,7 @@ impl Model {
             name: self.name().to_string(),
             uid: self.id.to_string(),
             invitation: self.invitation.clone(),
+            mail: self.mail.clone(),
             message_id: self.message_id.clone(),
             state: pb::DeliveryState::from(self.state).into(),
             attempts: self.attempts,

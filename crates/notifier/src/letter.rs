@@ -1,5 +1,7 @@
 //! What is written. People's words are escaped, and what looks like an address in a name is made not to be one.
 
+mod account;
+
 use std::sync::Arc;
 
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
@@ -8,13 +10,20 @@ use lettre::{Address, Message};
 use minijinja::{Environment, UndefinedBehavior, context};
 use time::OffsetDateTime;
 use time::macros::format_description;
+use usher_api::identity::MintAccountMailResponse;
 use usher_api::invitation::Offer;
 use usher_runtime::{EmailAddress, Timestamp};
 use uuid::Uuid;
 
-const SUBJECT: &str = "invitation.subject.txt";
-const TEXT: &str = "invitation.txt";
-const HTML: &str = "invitation.html";
+/// Each kind of letter has a template for its subject, its text and its HTML.
+const TEMPLATES: [(&str, &str); 6] = [
+    ("invitation.subject.txt", include_str!("../templates/invitation.subject.txt")),
+    ("invitation.txt", include_str!("../templates/invitation.txt")),
+    ("invitation.html", include_str!("../templates/invitation.html")),
+    ("account.subject.txt", include_str!("../templates/account.subject.txt")),
+    ("account.txt", include_str!("../templates/account.txt")),
+    ("account.html", include_str!("../templates/account.html")),
+];
 
 /// The templates and the sender.
 #[derive(Clone)]
@@ -49,12 +58,7 @@ impl Letters {
     pub(crate) fn new(from: Mailbox) -> Result<Self, String> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        let sources = [
-            (SUBJECT, include_str!("../templates/invitation.subject.txt")),
-            (TEXT, include_str!("../templates/invitation.txt")),
-            (HTML, include_str!("../templates/invitation.html")),
-        ];
-        for (name, source) in sources {
+        for (name, source) in TEMPLATES {
             templates.add_template(name, source).map_err(|error| format!("template {name}: {error}"))?;
         }
         Ok(Self { from, templates: Arc::new(templates) })
@@ -76,27 +80,57 @@ impl Letters {
         link: &str,
         now: Timestamp,
     ) -> Result<Message, String> {
-        let address = address(&offer.email).ok_or("the invited address cannot be mailed to")?;
-        let to = Mailbox::new(Some(harmless(&offer.display_name)).filter(|name| !name.is_empty()), address);
-        let words = words(offer, link);
-        let render = |name: &str| {
-            let template = self.templates.get_template(name);
+        let to = mailbox(&offer.display_name, &offer.email)?;
+        self.write("invitation", message_id, to, &words(offer, link), now)
+    }
+
+    /// A mail about an account.
+    ///
+    /// # Errors
+    /// What is wrong with what is to be said, without the address.
+    pub(crate) fn account(
+        &self,
+        message_id: &str,
+        mail: &MintAccountMailResponse,
+        now: Timestamp,
+    ) -> Result<Message, String> {
+        let to = mailbox(&mail.full_name, &mail.recipient)?;
+        self.write("account", message_id, to, &account::words(mail)?, now)
+    }
+
+    /// A letter by the templates of `kind`.
+    fn write(
+        &self,
+        kind: &str,
+        message_id: &str,
+        to: Mailbox,
+        words: &minijinja::Value,
+        now: Timestamp,
+    ) -> Result<Message, String> {
+        let render = |part: &str| {
+            let name = format!("{kind}.{part}");
+            let template = self.templates.get_template(&name);
             template
-                .and_then(|template| template.render(&words))
+                .and_then(|template| template.render(words))
                 .map_err(|error| format!("template {name}: {error}"))
         };
-        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(render(TEXT)?);
-        let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(render(HTML)?);
+        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(render("txt")?);
+        let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(render("html")?);
         Message::builder()
             .from(self.from.clone())
             .to(to)
-            .subject(render(SUBJECT)?.trim())
+            .subject(render("subject.txt")?.trim())
             .message_id(Some(message_id.to_owned()))
             .date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(now.unix_seconds().unsigned_abs()))
             .header(AutoSubmitted)
             .multipart(MultiPart::alternative().singlepart(text).singlepart(html))
             .map_err(|error| error.to_string())
     }
+}
+
+fn mailbox(name: &str, email: &str) -> Result<Mailbox, String> {
+    let address = address(email).ok_or("the address cannot be mailed to")?;
+    Ok(Mailbox::new(Some(harmless(name)).filter(|name| !name.is_empty()), address))
 }
 
 /// As it was typed, but with the domain in ASCII, which every mail server understands.

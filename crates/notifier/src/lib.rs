@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `subscriber.rs` | events become deliveries that wait |
 //! | `sender.rs` | deliveries become mails: claimed, sent, and what became of them |
-//! | `letter.rs`, `templates/` | what is written |
+//! | `letter.rs`, `letter/`, `templates/` | what is written |
 //! | `mailer.rs`, `smtp.rs` | how it leaves: into a folder, or to a mail server |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tonic::service::Routes;
+use usher_api::identity::identity_service_client::IdentityServiceClient;
 use usher_api::invitation::invitation_service_client::InvitationServiceClient;
 use usher_api::notifier::notifier_service_server::NotifierServiceServer;
 use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
@@ -48,6 +49,7 @@ pub struct Notifier {
     sealing: SealingKey,
     config: Config,
     invitation: InvitationServiceClient<Transport>,
+    identity: IdentityServiceClient<Transport>,
     letters: Letters,
     mailer: Mailer,
     /// Fires when there may be something to send, or somebody free to send it.
@@ -58,13 +60,14 @@ pub struct Notifier {
 const MAX_REQUEST_BYTES: usize = 1 << 16;
 
 impl Notifier {
-    /// The service, which calls the invitation service as `notifier`.
+    /// The service, which calls the identity and invitation services as `notifier`.
     ///
     /// # Errors
     /// A setting that is missing or cannot work, by name.
     pub fn new(
         foundation: Foundation,
         config: Config,
+        identity: IdentityServiceClient<Transport>,
         invitation: InvitationServiceClient<Transport>,
     ) -> Result<Self, String> {
         if config.concurrent_mails == 0 {
@@ -75,7 +78,7 @@ impl Notifier {
         let letters = Letters::new(sender)?;
         let Foundation { database, clock, random, sealing } = foundation;
         let wake = Arc::default();
-        Ok(Self { database, clock, random, sealing, config, invitation, letters, mailer, wake })
+        Ok(Self { database, clock, random, sealing, config, invitation, identity, letters, mailer, wake })
     }
 
     /// The RPCs, without layers.
@@ -91,7 +94,8 @@ impl Notifier {
         workers.spawn("notifier-relay", move |stop| {
             relay::run(database.clone(), bus_of_relay.clone(), "notifier", stop)
         });
-        bus.subscribe(subscriber::subscription(self.clone()), workers);
+        bus.subscribe(subscriber::of_invitations(self.clone()), workers);
+        bus.subscribe(subscriber::of_accounts(self.clone()), workers);
         let service = self.clone();
         workers.spawn("notifier-sender", move |stop| sender::run(service.clone(), stop));
     }

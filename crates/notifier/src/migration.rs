@@ -1,6 +1,7 @@
 //! The steps that make the table of this service, one file each.
 
 mod m0001_create_delivery;
+mod m0002_add_account_mail;
 
 use sea_orm_migration::prelude::*;
 
@@ -12,6 +13,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let mut steps = usher_runtime::migration::steps();
         steps.push(Box::new(m0001_create_delivery::Migration));
+        steps.push(Box::new(m0002_add_account_mail::Migration));
         steps
     }
 }

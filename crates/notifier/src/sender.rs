@@ -2,19 +2,21 @@
 //!
 //! A sender takes a delivery by setting it to SENDING with a lease, and commits that before it says a word to the mail server.
 //! If it dies, another takes the delivery when the lease has ended: a mail whose last word was lost is sent once more with the
-//! same Message-ID, and none is forgotten. A mail is tried as long as its invitation can be accepted.
+//! same Message-ID, and none is forgotten. A mail is tried as long as somebody needs it: as its invitation can be accepted, or its link works.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::Message;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::Code;
+use tonic::{Code, Status};
 use tracing::Instrument as _;
-use usher_api::invitation::{MintInvitationLinkRequest, MintInvitationLinkResponse};
+use usher_api::identity::MintAccountMailRequest;
+use usher_api::invitation::MintInvitationLinkRequest;
 use usher_api::notifier::DeliveryEvent;
 use usher_runtime::clock::micros;
 use usher_runtime::outbox::{self, NewEvent};
@@ -146,33 +148,43 @@ fn held(row: &Model) -> Condition {
         .add(Column::Attempts.eq(row.attempts))
 }
 
-/// Asks for the link, writes the mail and hands it over.
+/// Writes the mail and hands it over.
 async fn attempt(service: &Notifier, row: &Model) -> Outcome {
-    let minted = match mint(service, &row.invitation).await {
-        Ok(minted) => minted,
-        Err(outcome) => return outcome,
-    };
-    let offer = minted.offer.unwrap_or_default();
-    if offer.communities.iter().all(|community| community.display_name.is_empty()) {
-        return Outcome::Skipped("nothing of what was offered is left".to_owned());
-    }
-    match service.letters.invitation(&row.message_id, &offer, &minted.link, service.clock.now()) {
+    let letter =
+        if row.mail.is_empty() { invitation(service, row).await } else { account_mail(service, row).await };
+    match letter {
         Ok(letter) => service.mailer.send(&letter, row).await,
-        Err(error) => Outcome::Failed(error),
+        Err(outcome) => outcome,
     }
 }
 
-/// The link, unless the invitation has ended meanwhile.
-async fn mint(service: &Notifier, invitation: &str) -> Result<MintInvitationLinkResponse, Outcome> {
-    let request = MintInvitationLinkRequest { name: invitation.to_owned() };
-    match service.invitation.clone().mint_invitation_link(request).await {
-        Ok(response) => Ok(response.into_inner()),
-        Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::NotFound) => {
-            Err(Outcome::Skipped(status.message().to_owned()))
-        }
-        Err(status) => {
-            Err(Outcome::Deferred(format!("the invitation service does not answer: {:?}", status.code())))
-        }
+/// The letter of an invitation, with a link of its own, unless the invitation has ended meanwhile.
+async fn invitation(service: &Notifier, row: &Model) -> Result<Message, Outcome> {
+    let request = MintInvitationLinkRequest { name: row.invitation.clone() };
+    let minted = service.invitation.clone().mint_invitation_link(request).await;
+    let minted = minted.map_err(|status| without_words("invitation", &status))?.into_inner();
+    let offer = minted.offer.unwrap_or_default();
+    if offer.communities.iter().all(|community| community.display_name.is_empty()) {
+        return Err(Outcome::Skipped("nothing of what was offered is left".to_owned()));
+    }
+    let letter = service.letters.invitation(&row.message_id, &offer, &minted.link, service.clock.now());
+    letter.map_err(Outcome::Failed)
+}
+
+/// The letter about an account, with a link of its own if it has one, unless nobody needs it any more.
+async fn account_mail(service: &Notifier, row: &Model) -> Result<Message, Outcome> {
+    let request = MintAccountMailRequest { name: row.mail.clone() };
+    let minted = service.identity.clone().mint_account_mail(request).await;
+    let minted = minted.map_err(|status| without_words("identity", &status))?.into_inner();
+    let letter = service.letters.account(&row.message_id, &minted, service.clock.now());
+    letter.map_err(Outcome::Failed)
+}
+
+/// What becomes of a mail if `service` does not tell what to write.
+fn without_words(service: &str, status: &Status) -> Outcome {
+    match status.code() {
+        Code::FailedPrecondition | Code::NotFound => Outcome::Skipped(status.message().to_owned()),
+        code => Outcome::Deferred(format!("the {service} service does not answer: {code:?}")),
     }
 }
 
@@ -214,6 +226,7 @@ async fn tell(service: &Notifier, change: &Change, row: &Model, now: Timestamp) 
     let message = DeliveryEvent {
         delivery: row.name().to_string(),
         invitation: row.invitation.clone(),
+        mail: row.mail.clone(),
         version: row.version,
         state: usher_api::notifier::DeliveryState::from(row.state).into(),
         occur_time: Some(now.into()),

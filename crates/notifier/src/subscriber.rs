@@ -1,43 +1,86 @@
-//! Events of the invitation service become deliveries that wait.
+//! Events become deliveries that wait.
 
 use std::sync::Arc;
 
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
+use usher_api::identity::MailEvent;
 use usher_api::invitation::InvitationEvent;
 use usher_runtime::{Event, Failure, Subscription, processed_event};
 
 use crate::Notifier;
 use crate::entity::{ActiveModel, Entity, Model, State};
 
-const CONSUMER: &str = "notifier";
+/// What the event of a mail that is asked for says.
+#[derive(Default)]
+struct Subject {
+    invitation: String,
+    mail: String,
+}
 
 /// The consumer of the invitation service's events.
-pub(crate) fn subscription(service: Notifier) -> Subscription {
+pub(crate) fn of_invitations(service: Notifier) -> Subscription {
+    subscription(service, "notifier", "invitation", invitation)
+}
+
+/// The consumer of the identity service's events.
+pub(crate) fn of_accounts(service: Notifier) -> Subscription {
+    subscription(service, "notifier-accounts", "identity", account_mail)
+}
+
+fn subscription(
+    service: Notifier,
+    consumer: &'static str,
+    publisher: &'static str,
+    subject: fn(&Event) -> Result<Option<Subject>, Failure>,
+) -> Subscription {
     Subscription {
-        consumer: CONSUMER,
-        service: "invitation",
+        consumer,
+        service: publisher,
         handler: Arc::new(move |event| {
             let service = service.clone();
-            Box::pin(async move { queue(&service, event).await })
+            Box::pin(async move {
+                match subject(&event)? {
+                    Some(subject) => queue(&service, consumer, event, subject).await,
+                    None => Ok(()),
+                }
+            })
         }),
     }
 }
 
-/// Queues the mail that `event` asks for, once however often the event comes.
-async fn queue(service: &Notifier, event: Event) -> Result<(), Failure> {
+/// The invitation to be mailed, if the event asks for that.
+fn invitation(event: &Event) -> Result<Option<Subject>, Failure> {
     if !matches!(event.kind.as_str(), "invitation.created" | "invitation.resent") {
-        return Ok(());
+        return Ok(None);
     }
     let message = InvitationEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
-    if !message.notify {
-        return Ok(());
+    let subject = Subject { invitation: message.invitation, ..Subject::default() };
+    Ok(Some(subject).filter(|_| message.notify))
+}
+
+/// The mail about an account, if the event asks for one.
+fn account_mail(event: &Event) -> Result<Option<Subject>, Failure> {
+    if event.kind != "mail.requested" {
+        return Ok(None);
     }
+    let message = MailEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
+    Ok(Some(Subject { mail: message.mail, ..Subject::default() }))
+}
+
+/// Queues the mail that `event` asks for, once however often the event comes.
+async fn queue(
+    service: &Notifier,
+    consumer: &'static str,
+    event: Event,
+    subject: Subject,
+) -> Result<(), Failure> {
     let now = service.clock.now();
     let id = service.random.uuid(now);
     let row = Model {
         id,
-        invitation: message.invitation,
+        invitation: subject.invitation,
+        mail: subject.mail,
         message_id: service.letters.message_id(id),
         state: State::Queued,
         attempts: 0,
@@ -50,7 +93,7 @@ async fn queue(service: &Notifier, event: Event) -> Result<(), Failure> {
         available_time: event.occur_time,
     };
     let change = service.database.change().await?;
-    if !processed_event::first_time(&change, CONSUMER, event.id, now).await? {
+    if !processed_event::first_time(&change, consumer, event.id, now).await? {
         return Ok(());
     }
     Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&*change).await?;

@@ -12,6 +12,7 @@
 //! | [`database`], [`migration`] | the database, and the tables that every service has |
 //! | [`idempotency`], [`page`], [`sealing`] | request ids, page tokens, and the key behind both |
 //! | [`keyset`] | lists that are paged |
+//! | [`secret_token`], [`link_base`] | secrets that open something, and the links that they travel in |
 //! | [`outbox`], [`relay`], [`event`], [`jetstream`], [`processed_event`] | events: written, published, carried, consumed |
 //! | [`workers`], [`telemetry`], [`masked`] | background tasks; logs and traces; settings as they may be shown |
 
@@ -28,6 +29,7 @@ pub mod image;
 pub mod jetstream;
 pub mod keyset;
 pub mod layer;
+pub mod link_base;
 pub mod masked;
 pub mod migration;
 pub mod outbox;
@@ -37,6 +39,7 @@ pub mod random;
 pub mod relay;
 pub mod rpc;
 pub mod sealing;
+pub mod secret_token;
 pub mod service_token;
 pub mod telemetry;
 pub mod transport;
@@ -54,9 +57,11 @@ pub use failure::{Failure, Refusal};
 pub use foundation::Foundation;
 pub use idempotency::Once;
 pub use layer::Layers;
+pub use link_base::LinkBase;
 pub use page::Pages;
 pub use random::Random;
 pub use sealing::SealingKey;
+pub use secret_token::SecretToken;
 pub use transport::Transport;
 pub use trust::Trust;
 pub use violations::Violations;

@@ -48,7 +48,7 @@ impl Service {
             Self::Identity => &[],
             Self::Community => &[Self::Identity],
             Self::Invitation => &[Self::Identity, Self::Community],
-            Self::Notifier => &[Self::Invitation],
+            Self::Notifier => &[Self::Identity, Self::Invitation],
         }
     }
 

@@ -99,8 +99,10 @@ fn notifier(
     neighbours: &Neighbours,
 ) -> Result<Option<Notifier>, Trouble> {
     let Some(foundation) = foundation(config, databases, Service::Notifier)? else { return Ok(None) };
+    let identity = IdentityServiceClient::new(neighbours.way(Service::Notifier, Service::Identity)?);
     let invitation = InvitationServiceClient::new(neighbours.way(Service::Notifier, Service::Invitation)?);
-    Notifier::new(foundation, config.notifier.clone(), invitation).map(Some).map_err(Trouble::setting)
+    let notifier = Notifier::new(foundation, config.notifier.clone(), identity, invitation);
+    notifier.map(Some).map_err(Trouble::setting)
 }
 
 /// What `service` is built on, if its database was opened.

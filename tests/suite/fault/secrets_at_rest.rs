@@ -1,7 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use sandbox::{Caller, Database, Options, Suite, Topology, until};
-use usher_api::identity::{AssessPasswordRequest, ChangePasswordRequest, RefreshSessionRequest};
+use usher_api::identity::{
+    AssessPasswordRequest, ChangePasswordRequest, RefreshSessionRequest, RequestPasswordResetRequest,
+    ResetPasswordRequest,
+};
 use usher_api::invitation::{AcceptInvitationRequest, Registration};
 
 use super::new_folder;
@@ -12,6 +15,7 @@ use crate::support::{address, request_id};
 
 const PASSWORD: &str = "nobody writes this sentence down";
 const NEXT_PASSWORD: &str = "nor the one that comes after it";
+const LAST_PASSWORD: &str = "and that is where it ended well";
 const REJECTED_PASSWORD: &str = "a thought that came to nothing";
 
 #[tokio::test]
@@ -76,7 +80,23 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
         request_id: request_id(),
     };
     guest.caller.identity().change_password(change).await.unwrap();
+    let forgot = RequestPasswordResetRequest { email: email.to_owned() };
+    anyone.identity().request_password_reset(forgot).await.unwrap();
+    let link = until("the link arrives", || async {
+        let mails = mails(&suite.description.mailbox, email);
+        mails.into_iter().find(|mail| mail.subject.contains("Choose a new password"))
+    })
+    .await;
+    let reset = ResetPasswordRequest {
+        token: link.token(),
+        new_password: LAST_PASSWORD.to_owned(),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    anyone.identity().reset_password(reset).await.unwrap();
     vec![
+        link.token(),
+        LAST_PASSWORD.to_owned(),
         mail.token(),
         PASSWORD.to_owned(),
         NEXT_PASSWORD.to_owned(),

@@ -3,12 +3,17 @@ use prost::Message as _;
 use sandbox::Caller;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use usher_api::identity::{CreateUserRequest, CreateUserResponse, User, UserEvent, UserState};
+use usher_api::identity::{
+    CreateUserRequest, CreateUserResponse, ResetPasswordRequest, User, UserEvent, UserState,
+};
 use uuid::Uuid;
 
-use super::{get, row};
+use super::account_mails::{OTHER, reset, reset_request};
+use super::{get, refresh, row};
+use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{refused, refused_fields};
+use crate::support::rows::unprove_mailbox;
 use crate::support::{address, request_id};
 
 fn request(email: &str) -> CreateUserRequest {
@@ -197,11 +202,52 @@ async fn a_refused_request_may_be_sent_again_with_another_address() {
 }
 
 #[tokio::test]
-async fn is_for_the_invitation_service_alone() {
-    let (nobody, admin) = (Caller::nobody(), admin().await);
+async fn an_administrator_prepares_an_account_whose_person_chooses_the_password() {
+    let admin = admin().await;
+    let bare = CreateUserRequest {
+        password: String::new(),
+        terms_version: String::new(),
+        ..request(&address("mira"))
+    };
+    let full = CreateUserRequest { email: bare.email.clone(), ..request("") };
+    refused_fields(create_as(&admin.caller, full).await, &["password", "terms_version"]);
+    let user = create_as(&admin.caller, bare.clone()).await.unwrap();
+    assert_eq!((user.email_verified, user.authentication_methods.len()), (false, 0));
+    assert_eq!(create_as(&admin.caller, bare.clone()).await.unwrap(), user);
+
+    let token = about(&bare.email, "Your account is ready").await.token();
+    let choice = ResetPasswordRequest { terms_version: TERMS.to_owned(), ..reset_request(&token) };
+    reset(choice).await.unwrap();
+    let mira = Person::signed_in(&Caller::nobody(), &bare.email, OTHER).await;
+    let user = get(&mira.caller, "users/me").await.unwrap();
+    assert_eq!((user.email_verified, user.terms_version.as_str()), (true, TERMS));
+}
+
+#[tokio::test]
+async fn an_account_of_an_unproven_mailbox_becomes_that_of_whoever_proves_it() {
+    let thief = Person::new("mira").await;
+    unprove_mailbox(&thief.name).await;
+    let mira = CreateUserRequest {
+        full_name: "The real Mira".to_owned(),
+        password: OTHER.to_owned(),
+        ..request(&thief.email)
+    };
+    let user = create(mira.clone()).await.unwrap();
+    assert_eq!((&user.name, user.full_name.as_str()), (&thief.name, "The real Mira"));
+    assert!(user.email_verified);
+    let ended = refresh(&thief.credentials.refresh_token).await;
+    refused(ended, Code::Unauthenticated, "REFRESH_TOKEN_INVALID");
+    Person::signed_in(&Caller::nobody(), &thief.email, OTHER).await;
+    refused(create(request(&thief.email)).await, Code::AlreadyExists, "USER_EXISTS");
+    assert_eq!(create(mira).await.unwrap(), user);
+}
+
+#[tokio::test]
+async fn is_for_the_invitation_service_and_administrators_alone() {
+    let (nobody, mira) = (Caller::nobody(), Person::new("mira").await);
     let answer = create_as(&nobody, request(&address("mira"))).await;
     refused(answer, Code::Unauthenticated, "TOKEN_MISSING");
-    for caller in [&admin.caller, &nobody.service("alerts"), &nobody.service("community")] {
+    for caller in [&mira.caller, &nobody.service("alerts"), &nobody.service("community")] {
         let answer = create_as(caller, request(&address("mira"))).await;
         let metadata = refused(answer, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
         assert_eq!(metadata["method"], "usher.identity.v1.IdentityService.CreateUser");

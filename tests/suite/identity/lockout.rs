@@ -1,38 +1,24 @@
 //! How many passwords can be tried.
 
 use futures::future::join_all;
-use sandbox::Caller;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 use usher_api::identity::{AuthenticateRequest, Credentials};
-use uuid::Uuid;
 
 use super::{change_row, refresh};
 use crate::support::address;
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{reason, refused};
+use crate::support::source::Source;
 
 const WRONG: &str = "a short and noisy morning";
 
-/// Somebody who tries passwords from an address of his own.
-struct Source {
-    page: Caller,
-    address: String,
-}
-
 impl Source {
-    fn new() -> Self {
-        let (one, two, ..) = Uuid::new_v4().as_fields();
-        let address = format!("2001:db8:{:x}:{two:x}::1", one >> 16);
-        Self { page: Caller::nobody().service("alerts"), address }
-    }
-
     async fn try_at(&self, replica: usize, email: &str, password: &str) -> Result<Credentials, Status> {
-        let mut request = Request::new(AuthenticateRequest {
+        let request = self.request(AuthenticateRequest {
             email: email.to_owned(),
             password: password.to_owned(),
             ..AuthenticateRequest::default()
         });
-        request.metadata_mut().insert("usher-source-address", self.address.parse().expect("it is ASCII"));
         let answer = self.page.at_replica(replica).identity().authenticate(request).await?;
         Ok(answer.into_inner().credentials.expect("they come"))
     }
@@ -128,7 +114,7 @@ async fn a_hundred_failures_are_the_most_from_one_source() {
     join_all(addresses.iter().map(|email| source.fail(email, 5))).await;
     let answer = source.sign_in(&mira.email).await;
     refused(answer, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
-    let neighbour = Source { address: source.address.replace("::1", ":1:2:3:4"), page: source.page.clone() };
+    let neighbour = Source { address: source.address.replace("::1", ":1:2:3:4"), ..source };
     refused(neighbour.sign_in(&mira.email).await, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
     Source::new().sign_in(&mira.email).await.expect("others are not meant");
 }

@@ -113,8 +113,12 @@ async fn lists_all_invalid_fields_together() {
         states: vec![DeliveryState::Sent.into(), 77, 0],
         page_size: -1,
         page_token: String::new(),
+        mail: "mail".to_owned(),
     };
-    refused_fields(list(&admin().await, bad).await, &["invitation", "states[1]", "states[2]", "page_size"]);
+    refused_fields(
+        list(&admin().await, bad).await,
+        &["invitation", "mail", "states[1]", "states[2]", "page_size"],
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,10 @@ impl Mail {
     /// # Panics
     /// If there is none.
     pub fn link(&self) -> String {
-        let link = self.text.split_whitespace().find(|word| word.contains("/join/usher_inv_"));
+        let link = self
+            .text
+            .split_whitespace()
+            .find(|word| word.contains("/usher_inv_") || word.contains("/usher_act_"));
         link.unwrap_or_else(|| panic!("no link in {}", self.text)).to_owned()
     }
 
@@ -38,6 +41,14 @@ impl Mail {
 pub async fn arrived(email: &str, count: usize) -> Vec<Mail> {
     until(&format!("{count} mails to {email} arrive"), || async move {
         Some(mails(&current().mailbox, email)).filter(|mails| mails.len() >= count)
+    })
+    .await
+}
+
+/// Waits for the newest mail to `email` with a subject that contains `words`.
+pub async fn about(email: &str, words: &str) -> Mail {
+    until(&format!("a mail to {email} about {words} arrives"), || async move {
+        mails(&current().mailbox, email).into_iter().rfind(|mail| mail.subject.contains(words))
     })
     .await
 }

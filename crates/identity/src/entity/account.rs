@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use usher_api::identity as pb;
 use usher_api::name::UserName;
-use usher_runtime::Timestamp;
+use usher_runtime::{EmailAddress, Failure, Timestamp};
 use uuid::Uuid;
 
 /// The account of a person.
@@ -117,6 +117,14 @@ impl Model {
     /// The resource name.
     pub(crate) fn name(&self) -> UserName {
         UserName(self.id)
+    }
+
+    /// The address.
+    ///
+    /// # Errors
+    /// Internal: what is stored was parsed before.
+    pub(crate) fn address(&self) -> Result<EmailAddress, Failure> {
+        self.email.parse().map_err(Failure::internal)
     }
 
     fn authentication_methods(&self) -> Vec<String> {

@@ -4,14 +4,13 @@ use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Failure, Once, Violations};
 use uuid::Uuid;
 
-use crate::Identity;
 use crate::access::{named_user, require_self};
-use crate::account;
 use crate::confirmation::confirm;
 use crate::entity::account::{Column, Entity, Model};
+use crate::entity::account_mail::Kind;
 use crate::error::Error;
 use crate::password::{Chosen, Context, Password};
-use crate::session;
+use crate::{Identity, account, account_mail, session};
 
 pub(crate) async fn change_password(
     service: &Identity,
@@ -42,6 +41,7 @@ pub(crate) async fn change_password(
     let columns = vec![(Column::PasswordHash, Expr::value(hash))];
     let row = account::write(service, &change, account.id, columns, "user.password_changed").await?;
     session::end_all(service, &change, row.id, Some(caller.person()?.session)).await?;
+    account_mail::notify(service, &change, Kind::PasswordChanged, &row).await?;
     let answer =
         pb::ChangePasswordResponse { user: Some(row.to_proto()), ..pb::ChangePasswordResponse::default() };
     once.commit(change, &answer).await?;

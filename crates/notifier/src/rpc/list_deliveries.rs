@@ -1,7 +1,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
-use usher_api::name::InvitationName;
+use usher_api::name::{InvitationName, MailName};
 use usher_api::notifier as pb;
 use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, Pages, Violations};
@@ -23,15 +23,18 @@ pub(crate) async fn list_deliveries(
     let asked = Some(request.invitation.as_str()).filter(|name| !name.is_empty());
     let invitation: Option<InvitationName> =
         asked.and_then(|name| violations.check("invitation", name.parse()));
+    let asked = Some(request.mail.as_str()).filter(|name| !name.is_empty());
+    let mail: Option<MailName> = asked.and_then(|name| violations.check("mail", name.parse()));
     let states = parse_states(&request.states, &mut violations);
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
     violations.finish()?;
 
-    let filter = (invitation, &states);
+    let filter = (invitation, mail, &states);
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListDeliveries", &filter);
     let before: Option<Uuid> = pages.open(&request.page_token)?;
     let wanted = Condition::all()
         .add_option(invitation.map(|name| Column::Invitation.eq(name.to_string())))
+        .add_option(mail.map(|name| Column::Mail.eq(name.to_string())))
         .add_option((!states.is_empty()).then(|| Column::State.is_in(states)))
         .add_option(before.map(|id| Column::Id.lt(id)));
     let mut rows = Entity::find()

@@ -1,0 +1,186 @@
+//! Mails about accounts: what asks for one, and what its link opens. The notifier writes them.
+//!
+//! A mail is a row and an event, like any change. The secret of its link is made when the mail is about to leave, so that nothing that
+//! is stored or carried opens anything.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, ExprTrait as _};
+use usher_api::identity::MailEvent;
+use usher_runtime::clock::micros;
+use usher_runtime::outbox::{self, NewEvent};
+use usher_runtime::{Change, EmailAddress, Failure, SecretToken, database};
+
+use crate::entity::account::{Entity as Accounts, Model as Account};
+use crate::entity::account_mail::{ActiveModel, Column, Entity, Kind, Model};
+use crate::entity::account_mail_token as token;
+use crate::error::Error;
+use crate::{Identity, account, lockout};
+
+/// What the secrets of links begin with.
+pub(crate) const TOKEN_PREFIX: &str = "usher_act_";
+
+/// So many mails of a kind within so long may be asked for to one address: nobody's mailbox is filled by strangers.
+const ADDRESS_LIMIT: (u64, Duration) = (3, Duration::from_mins(15));
+/// So many resets of passwords from one source. Far more than people behind one address forget.
+const SOURCE_LIMIT: (u64, Duration) = (20, Duration::from_mins(10));
+/// For one account, to whatever addresses; and of notices that others can cause.
+const ACCOUNT_LIMIT: (u64, Duration) = (10, Duration::from_hours(24));
+
+/// A mail that is asked for.
+pub(crate) struct Order<'a> {
+    /// What for.
+    pub(crate) kind: Kind,
+    /// About which account. None if that is to be found by the address later.
+    pub(crate) account: Option<&'a Account>,
+    /// Where it goes.
+    pub(crate) email: &'a EmailAddress,
+    /// Who asks, if somebody does.
+    pub(crate) source: Option<IpAddr>,
+}
+
+/// Has a mail written, within `change`.
+pub(crate) async fn order(service: &Identity, change: &Change, order: Order<'_>) -> Result<(), Error> {
+    let now = service.clock.now();
+    let row = Model {
+        id: service.random.uuid(now),
+        kind: order.kind,
+        account_id: order.account.map(|account| account.id),
+        email: order.email.typed().to_owned(),
+        email_canonical: order.email.canonical().to_owned(),
+        source_range: order.source.map(lockout::range).unwrap_or_default(),
+        create_time: now,
+        expire_time: now.after(order.kind.life()),
+        end_time: None,
+    };
+    let name = row.name().to_string();
+    ActiveModel::from(row).reset_all().insert(&**change).await?;
+    let message =
+        MailEvent { mail: name.clone(), kind: order.kind.to_proto().into(), occur_time: Some(now.into()) };
+    let event = NewEvent {
+        id: service.random.uuid(now),
+        kind: "mail.requested",
+        resource: name,
+        version: 1,
+        occur_time: now,
+        message: &message,
+    };
+    Ok(outbox::record(change, event).await?)
+}
+
+/// Has the person told by mail what happened to `account`, within `change`.
+pub(crate) async fn notify(
+    service: &Identity,
+    change: &Change,
+    kind: Kind,
+    account: &Account,
+) -> Result<(), Error> {
+    let of_account = Column::Kind.eq(kind).and(Column::AccountId.eq(account.id));
+    if !is_below(&**change, ACCOUNT_LIMIT, of_account).await? {
+        return Ok(());
+    }
+    let email = account.address()?;
+    order(service, change, Order { kind, account: Some(account), email: &email, source: None }).await
+}
+
+/// Whether another mail of `kind` may go to `email`. Of several who ask at once, one is answered after the other.
+pub(crate) async fn may_be_mailed(
+    service: &Identity,
+    change: &Change,
+    kind: Kind,
+    email: &EmailAddress,
+) -> Result<bool, Error> {
+    let key = service.sealing.fingerprint("mailed address", &[email.canonical().as_bytes()]);
+    lockout::hold(change, &key).await?;
+    let to_address = Column::Kind.eq(kind).and(Column::EmailCanonical.eq(email.canonical()));
+    is_below(&**change, ADDRESS_LIMIT, to_address).await
+}
+
+/// Refuses a source that asked for too many resets of passwords.
+pub(crate) async fn require_quiet_source(service: &Identity, source: Option<IpAddr>) -> Result<(), Error> {
+    let Some(source) = source else { return Ok(()) };
+    let from_source =
+        Column::Kind.eq(Kind::PasswordReset).and(Column::SourceRange.eq(lockout::range(source)));
+    require(is_below(&*service.database, SOURCE_LIMIT, from_source).await?)
+}
+
+/// Refuses if too many mails of `kind` were asked for, to `email` or for the account.
+pub(crate) async fn require_few(
+    service: &Identity,
+    change: &Change,
+    kind: Kind,
+    (account, email): (&Account, &EmailAddress),
+) -> Result<(), Error> {
+    let to_address = may_be_mailed(service, change, kind, email).await?;
+    let of_account = Column::Kind.eq(kind).and(Column::AccountId.eq(account.id));
+    require(to_address && is_below(&**change, ACCOUNT_LIMIT, of_account).await?)
+}
+
+fn require(few: bool) -> Result<(), Error> {
+    if few { Ok(()) } else { Err(Error::MailThrottled) }
+}
+
+/// Whether fewer rows of `which` are younger than the limit allows.
+async fn is_below(
+    connection: &impl ConnectionTrait,
+    (most, within): (u64, Duration),
+    which: Expr,
+) -> Result<bool, Error> {
+    let since = database::now(connection).sub(micros(within));
+    let young = Expr::col(Column::CreateTime).gt(since);
+    Ok(Entity::find().filter(which).filter(young).count(connection).await? < most)
+}
+
+/// Holds for mails that are of use.
+pub(crate) fn live(connection: &impl ConnectionTrait) -> Condition {
+    let to_come = Expr::col(Column::ExpireTime).gt(database::now(connection));
+    Condition::all().add(Column::EndTime.is_null()).add(to_come)
+}
+
+/// The mail of one of `kinds` whose link holds the secret `text`.
+///
+/// # Errors
+/// [`Error::MailTokenInvalid`] if there is none, or it is of no use any more.
+pub(crate) async fn find(service: &Identity, kinds: &[Kind], text: &str) -> Result<Model, Error> {
+    let presented = SecretToken::parse(text, TOKEN_PREFIX).ok_or(Error::MailTokenInvalid)?;
+    let link = token::Entity::find_by_id(presented.hash()).one(&*service.database).await?;
+    let link = link.ok_or(Error::MailTokenInvalid)?;
+    let row = Entity::find_by_id(link.mail_id)
+        .filter(Column::Kind.is_in(kinds.iter().copied()))
+        .filter(live(&*service.database))
+        .one(&*service.database)
+        .await?;
+    row.ok_or(Error::MailTokenInvalid)
+}
+
+/// The account that a mail is about.
+pub(crate) async fn account_of(service: &Identity, mail: &Model) -> Result<Option<Account>, Error> {
+    let Some(id) = mail.account_id else {
+        let email = mail.email.parse::<EmailAddress>().map_err(Failure::internal)?;
+        return account::find_by_email(service, &email).await;
+    };
+    Ok(Accounts::find_by_id(id).one(&*service.database).await?)
+}
+
+/// Ends the mail within `change`, so that its link serves once.
+///
+/// # Errors
+/// [`Error::MailTokenInvalid`] if somebody else did so first, or its time is over.
+pub(crate) async fn use_up(change: &Change, mail: &Model) -> Result<(), Error> {
+    let ended = end(change, Column::Id.eq(mail.id)).await?;
+    if ended == 1 { Ok(()) } else { Err(Error::MailTokenInvalid) }
+}
+
+/// Ends the mails of `which` that are of use, and returns how many there were.
+pub(crate) async fn end(change: &Change, which: Expr) -> Result<u64, Error> {
+    let ended = Entity::update_many()
+        .col_expr(Column::EndTime, database::now(&**change))
+        .filter(which)
+        .filter(live(&**change))
+        .exec(&**change)
+        .await?;
+    Ok(ended.rows_affected)
+}
