@@ -9,9 +9,11 @@ mod create_community;
 mod create_member;
 mod create_role;
 mod crossed_ids;
+mod deactivate_user;
 mod delete_community;
 mod delete_member;
 mod delete_role;
+mod delete_user;
 mod deregister_permissions;
 mod explain_access;
 mod get_community;
@@ -32,10 +34,12 @@ mod list_roles;
 mod random_trees;
 mod reactivate_community;
 mod reactivate_member;
+mod reactivate_user;
 mod register_permissions;
 mod suspend_community;
 mod suspend_member;
 mod undelete_community;
+mod undelete_user;
 mod update_community;
 mod update_community_image;
 mod update_community_settings;
@@ -51,8 +55,8 @@ use tonic::{Code, Status};
 use usher_api::community::apply_grants_response::Decision;
 use usher_api::community::{
     ApplyGrantsRequest, CommunitySettings, CreateMemberRequest, EffectiveRole, GetMemberRequest,
-    GetRoleRequest, Grant, Inheritance, Member, MemberState, Permission, PermissionCategory,
-    RegisterPermissionsRequest, Role, UpdateCommunitySettingsRequest,
+    GetRoleRequest, Grant, Inheritance, LeaveCommunityRequest, Member, MemberState, Permission,
+    PermissionCategory, RegisterPermissionsRequest, Role, UpdateCommunitySettingsRequest,
 };
 use uuid::Uuid;
 
@@ -104,6 +108,12 @@ async fn decide(application: ApplyGrantsRequest) -> Decision {
 pub async fn enrol(inviter: &Person, root: &str, user: &str, grants: Vec<Grant>) {
     let decision = decide(application(root, &inviter.name, user, grants)).await;
     assert!(matches!(decision, Decision::Applied(_)), "{decision:?}");
+}
+
+/// Ends one's own membership.
+async fn leave(person: &Person, community: &str) {
+    let request = LeaveCommunityRequest { name: community.to_owned(), ..LeaveCommunityRequest::default() };
+    person.caller.community().leave_community(request).await.expect("he may go");
 }
 
 /// A person with an account who has these roles in `community` of the tree of `root`.

@@ -5,6 +5,7 @@ mod assess_password;
 mod authenticate;
 mod change_email;
 mod change_password;
+mod confirm_password;
 mod create_user;
 mod forged_tokens;
 mod get_json_web_keys;

@@ -154,6 +154,21 @@ pub enum Error {
     /// No such account.
     #[error("no such account")]
     UserNotFound(UserName),
+    /// The account is deactivated or deleted.
+    #[error("the account cannot be used")]
+    UserNotActive(UserName),
+    /// The account is not deactivated.
+    #[error("the account is not deactivated")]
+    UserNotDeactivated(UserName),
+    /// The account is deleted.
+    #[error("the account is deleted already")]
+    UserDeleted(UserName),
+    /// The account is not deleted, or destroyed.
+    #[error("the account is not deleted, or destroyed already")]
+    UserNotDeleted(UserName),
+    /// The account administers the platform.
+    #[error("the account administers the platform")]
+    PlatformAdministrator(UserName),
     /// The database is older than the write that the token names.
     #[error("the database does not hold the write that the consistency token names")]
     ConsistencyNotReached,
@@ -224,7 +239,12 @@ impl Error {
             | Self::MemberNotSuspended(_)
             | Self::LastAdministrator(_)
             | Self::DirectAdditionNotAllowed(_)
-            | Self::EmailNotVerified(_) => Code::FailedPrecondition,
+            | Self::EmailNotVerified(_)
+            | Self::UserNotActive(_)
+            | Self::UserNotDeactivated(_)
+            | Self::UserDeleted(_)
+            | Self::UserNotDeleted(_)
+            | Self::PlatformAdministrator(_) => Code::FailedPrecondition,
             Self::SeatLimitReached { .. } => Code::ResourceExhausted,
             Self::ConsistencyNotReached => Code::Unavailable,
             Self::RoleExceedsAuthority { .. } => Code::PermissionDenied,
@@ -267,6 +287,11 @@ impl Error {
             Self::DirectAdditionNotAllowed(_) => ErrorReason::DirectAdditionNotAllowed,
             Self::EmailNotVerified(_) => ErrorReason::EmailNotVerified,
             Self::UserNotFound(_) => ErrorReason::UserNotFound,
+            Self::UserNotActive(_) => ErrorReason::UserNotActive,
+            Self::UserNotDeactivated(_) => ErrorReason::UserNotDeactivated,
+            Self::UserDeleted(_) => ErrorReason::UserDeleted,
+            Self::UserNotDeleted(_) => ErrorReason::UserNotDeleted,
+            Self::PlatformAdministrator(_) => ErrorReason::PlatformAdministrator,
             Self::ConsistencyNotReached => ErrorReason::ConsistencyNotReached,
             Self::ConsistencyTokenInvalid => ErrorReason::ConsistencyTokenInvalid,
             Self::Shared(_) => ErrorReason::Unspecified,
@@ -289,7 +314,13 @@ impl Error {
             | Self::AlreadyMember(member)
             | Self::MemberSuspended(member)
             | Self::MemberNotSuspended(member) => vec![("member", member.to_string())],
-            Self::EmailNotVerified(user) | Self::UserNotFound(user) => vec![("user", user.to_string())],
+            Self::EmailNotVerified(user)
+            | Self::UserNotFound(user)
+            | Self::UserNotActive(user)
+            | Self::UserNotDeactivated(user)
+            | Self::UserDeleted(user)
+            | Self::UserNotDeleted(user)
+            | Self::PlatformAdministrator(user) => vec![("user", user.to_string())],
             Self::CommunityNotActive { community, state } => vec![
                 ("community", community.to_string()),
                 ("state", if *state == State::Deleted { "DELETED" } else { "SUSPENDED" }.to_owned()),
@@ -304,19 +335,11 @@ impl Error {
             Self::MembershipInherited { member, inherited_from } => {
                 vec![("member", member.to_string()), ("inherited_from", inherited_from.to_string())]
             }
-            Self::SeatLimitReached { community, limit } => {
-                vec![("community", community.to_string()), ("limit", limit.to_string())]
-            }
-            Self::EmailDomainNotAllowed { community, domain } => {
-                vec![("community", community.to_string()), ("domain", domain.clone())]
-            }
-            Self::UnknownRole { community, role } => {
-                vec![("community", community.to_string()), ("role", role.clone())]
-            }
+            Self::SeatLimitReached { community, limit } => at(community, "limit", limit),
+            Self::EmailDomainNotAllowed { community, domain } => at(community, "domain", domain),
+            Self::UnknownRole { community, role } => at(community, "role", role),
             Self::UnknownPermission(permission) => vec![("permission", permission.clone())],
-            Self::CommunityOutsideTree { community, root } => {
-                vec![("community", community.to_string()), ("root", root.to_string())]
-            }
+            Self::CommunityOutsideTree { community, root } => at(community, "root", root),
             Self::RoleExceedsAuthority { community, role, permissions } => vec![
                 ("community", community.to_string()),
                 ("role", role.clone()),
@@ -325,12 +348,15 @@ impl Error {
             Self::PermissionTaken { permission, service } => {
                 vec![("permission", permission.clone()), ("service", service.clone())]
             }
-            Self::RoleLimitReached { community, limit } => {
-                vec![("community", community.to_string()), ("limit", limit.to_string())]
-            }
+            Self::RoleLimitReached { community, limit } => at(community, "limit", limit),
             Self::ConsistencyNotReached | Self::ConsistencyTokenInvalid | Self::Shared(_) => Vec::new(),
         }
     }
+}
+
+/// The metadata of a refusal in a community that has one more entry.
+fn at(community: &CommunityName, key: &'static str, value: &impl ToString) -> Vec<(&'static str, String)> {
+    vec![("community", community.to_string()), (key, value.to_string())]
 }
 
 impl From<DbErr> for Error {

@@ -2,14 +2,15 @@
 //! raised by one.
 
 use usher_api::community::{
-    CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent, SettingsEvent,
+    AccountState, CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent, SettingsEvent,
+    UserStateEvent,
 };
-use usher_api::name::CommunityName;
+use usher_api::name::{CommunityName, UserName};
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::{Change, Timestamp};
 
 use crate::Community;
-use crate::entity::{community, member, role, settings};
+use crate::entity::{community, member, person, role, settings};
 use crate::error::Error;
 
 /// What happened to a community.
@@ -90,6 +91,35 @@ impl PermissionFact {
         match self {
             Self::Registered => "permission.registered",
             Self::Deregistered => "permission.deregistered",
+        }
+    }
+}
+
+/// What happens to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UserFact {
+    Deactivated,
+    Reactivated,
+    Deleted,
+    Undeleted,
+}
+
+impl UserFact {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Deactivated => "user.deactivated",
+            Self::Reactivated => "user.reactivated",
+            Self::Deleted => "user.deleted",
+            Self::Undeleted => "user.undeleted",
+        }
+    }
+
+    /// The state that it leads to.
+    pub(crate) fn state(self) -> person::State {
+        match self {
+            Self::Deactivated => person::State::Deactivated,
+            Self::Reactivated | Self::Undeleted => person::State::Active,
+            Self::Deleted => person::State::Deleted,
         }
     }
 }
@@ -201,6 +231,33 @@ pub(crate) async fn of_members(
         message,
     });
     Ok(outbox::record_all(change, events).await?)
+}
+
+/// Tells what happened to an account.
+pub(crate) async fn of_user(
+    service: &Community,
+    change: &Change,
+    row: &person::Model,
+    fact: UserFact,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let name = UserName(row.user_id).to_string();
+    let message = UserStateEvent {
+        user: name.clone(),
+        version: row.state_version,
+        occur_time: Some(now.into()),
+        state: AccountState::from(row.state).into(),
+        purge_time: row.purge_time.map(Into::into),
+    };
+    let event = NewEvent {
+        id: service.random.uuid(now),
+        kind: fact.kind(),
+        resource: name,
+        version: row.state_version,
+        occur_time: now,
+        message: &message,
+    };
+    Ok(outbox::record(change, event).await?)
 }
 
 /// Tells of permissions. `version` is the number of the change in the catalogue.

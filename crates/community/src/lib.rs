@@ -12,6 +12,7 @@
 //! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
 //! | `lifecycle.rs`, `profile.rs`, `settings.rs` | what is to say of a community |
 //! | `people.rs`, `roster.rs` | what lists tell of people |
+//! | `user_state.rs` | accounts that cannot be used |
 //! | `sweeper.rs`, `inactivity.rs`, `purge.rs` | what comes with time |
 //! | `event.rs`, `subscriber.rs` | what others learn of changes, and what is learnt from them |
 //! | `seed.rs` | made-up communities for measurements |
@@ -52,6 +53,7 @@ mod settings;
 mod subscriber;
 mod sweeper;
 mod tree;
+mod user_state;
 
 use tonic::service::Routes;
 use usher_api::community::community_service_server::CommunityServiceServer;

@@ -66,6 +66,9 @@ impl Gift {
     ) -> Result<BTreeSet<Uuid>, Error> {
         // Locked: a change of his name waits until the new memberships are there to be changed too.
         let person = person::Entity::find_by_id(self.to.0).lock_shared().one(&**change).await?;
+        if person.as_ref().is_some_and(|person| person.state != person::State::Active) {
+            return Err(Error::UserNotActive(self.to));
+        }
         let (name_key, email_key) = people::keys(person.as_ref());
         let back = member::Entity::update_many()
             .col_expr(member::Column::State, Expr::value(member::State::Active))
@@ -133,6 +136,32 @@ async fn touch(
         .await?;
     changed.sort_by_key(|member| member.community_id);
     Ok(changed)
+}
+
+/// Makes what `user` was given in the tree of `root`, which is held, count no longer: his account cannot be used.
+pub(crate) async fn suspend_all(
+    service: &Community,
+    change: &Change,
+    root: CommunityName,
+    user: UserName,
+) -> Result<(), Error> {
+    let tree = Query::select()
+        .column(community::Column::Id)
+        .from(community::Entity)
+        .and_where(community::Column::RootId.eq(root.0))
+        .to_owned();
+    let suspended = member::Entity::update_many()
+        .col_expr(member::Column::State, Expr::value(member::State::Suspended))
+        .col_expr(member::Column::SuspendReason, Expr::value(member::SuspendReason::Account))
+        .filter(member::Column::UserId.eq(user.0))
+        .filter(member::Column::State.eq(member::State::Active))
+        .filter(member::Column::CommunityId.in_subquery(tree))
+        .exec_with_returning(&**change)
+        .await?;
+    let places = suspended.iter().map(|row| row.community_id);
+    let rows = touch(change, user, places, service.clock.now()).await?;
+    let facts = rows.iter().map(|row| (row, MemberFact::Suspended));
+    event::of_members(service, change, root, "", facts).await
 }
 
 /// Whether the membership of the updated row has a role that counts inside.

@@ -16,6 +16,7 @@ mod m0013_create_settings;
 mod m0014_create_image;
 mod m0015_create_offer;
 mod m0016_index_role_permission;
+mod m0017_extend_person;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0014_create_image::Migration));
         steps.push(Box::new(m0015_create_offer::Migration));
         steps.push(Box::new(m0016_index_role_permission::Migration));
+        steps.push(Box::new(m0017_extend_person::Migration));
         steps
     }
 }

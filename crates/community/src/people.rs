@@ -1,4 +1,4 @@
-//! What the identity service says of people, copied for lists. The copy follows its events; nothing here decides about access.
+//! What the identity service says of people, copied for lists. The copy follows its events; nothing of it decides about access.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -70,6 +70,9 @@ fn read(user: UserName, told: &User) -> Result<person::Model, Failure> {
         authentication_methods: told.authentication_methods.join(","),
         register_time: told.create_time.as_ref().map_or(Timestamp(0), moment),
         last_seen_time: told.last_seen_time.as_ref().map(moment),
+        state: person::State::Active,
+        state_version: 0,
+        purge_time: None,
     })
 }
 
@@ -120,6 +123,12 @@ pub(crate) fn keys(person: Option<&person::Model>) -> (String, String) {
         typed.parse::<EmailAddress>().map_or_else(|_| name_key(typed), |it| it.canonical().to_owned())
     };
     person.map_or_else(Default::default, |person| (name_key(&person.full_name), email(&person.email)))
+}
+
+/// Deletes the copy, and the name and address in memberships.
+pub(crate) async fn forget(change: &Change, user: UserName) -> Result<(), DbErr> {
+    person::Entity::delete_by_id(user.0).exec(&**change).await?;
+    update_keys(change, user.0, None).await
 }
 
 async fn update_keys(change: &Change, user: Uuid, person: Option<&person::Model>) -> Result<(), DbErr> {

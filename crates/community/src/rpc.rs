@@ -7,9 +7,11 @@ mod check_grants;
 mod create_community;
 mod create_member;
 mod create_role;
+mod deactivate_user;
 mod delete_community;
 mod delete_member;
 mod delete_role;
+mod delete_user;
 mod deregister_permissions;
 mod explain_access;
 mod get_community;
@@ -28,10 +30,12 @@ mod list_permissions;
 mod list_roles;
 mod reactivate_community;
 mod reactivate_member;
+mod reactivate_user;
 mod register_permissions;
 mod suspend_community;
 mod suspend_member;
 mod undelete_community;
+mod undelete_user;
 mod update_community;
 mod update_community_image;
 mod update_community_settings;
@@ -323,5 +327,34 @@ impl CommunityService for Community {
     ) -> Answer<pb::ApplyGrantsResponse> {
         let (caller, message) = open(request);
         answer(apply_grants::apply_grants(self, &caller, message).await)
+    }
+
+    async fn deactivate_user(
+        &self,
+        request: Request<pb::DeactivateUserRequest>,
+    ) -> Answer<pb::DeactivateUserResponse> {
+        let (caller, message) = open(request);
+        answer(deactivate_user::deactivate_user(self, &caller, message).await)
+    }
+
+    async fn reactivate_user(
+        &self,
+        request: Request<pb::ReactivateUserRequest>,
+    ) -> Answer<pb::ReactivateUserResponse> {
+        let (caller, message) = open(request);
+        answer(reactivate_user::reactivate_user(self, &caller, message).await)
+    }
+
+    async fn delete_user(&self, request: Request<pb::DeleteUserRequest>) -> Answer<pb::DeleteUserResponse> {
+        let (caller, message) = open(request);
+        answer(delete_user::delete_user(self, &caller, message).await)
+    }
+
+    async fn undelete_user(
+        &self,
+        request: Request<pb::UndeleteUserRequest>,
+    ) -> Answer<pb::UndeleteUserResponse> {
+        let (caller, message) = open(request);
+        answer(undelete_user::undelete_user(self, &caller, message).await)
     }
 }

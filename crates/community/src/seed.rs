@@ -137,6 +137,9 @@ fn person(made_up: &MadeUpMember) -> person::Model {
         authentication_methods: String::new(),
         register_time: made_up.create_time,
         last_seen_time: None,
+        state: person::State::Active,
+        state_version: 0,
+        purge_time: None,
     }
 }
 

@@ -12,8 +12,9 @@ use usher_runtime::{Change, Event, Failure, Subscription};
 use uuid::Uuid;
 
 use crate::entity::{offer, offered_role};
+use crate::error::Error;
 use crate::role::RoleId;
-use crate::{Community, people};
+use crate::{Community, people, user_state};
 
 /// The consumer of the identity service's events.
 pub(crate) fn of_people(service: Community) -> Subscription {
@@ -47,11 +48,21 @@ async fn note_person(service: &Community, event: Event) -> Result<(), Failure> {
     }
     let news = UserEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
     let user: UserName = news.user.parse().map_err(Failure::internal)?;
+    if event.kind == "user.purged" {
+        return user_state::forget(service, user).await.map_err(into_failure);
+    }
     if event.kind == "user.seen" {
         return Ok(people::note_seen(&*service.database, user.0, event.occur_time).await?);
     }
     people::learn(service, user).await?;
     Ok(())
+}
+
+fn into_failure(error: Error) -> Failure {
+    match error {
+        Error::Shared(failure) => failure,
+        other => Failure::internal(other),
+    }
 }
 
 /// Notes which custom roles an invitation offers, as long as it can be accepted.

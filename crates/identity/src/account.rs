@@ -44,6 +44,8 @@ pub(crate) fn new(service: &Identity, profile: Profile, password_hash: String) -
         picture_id: String::new(),
         platform_admin: false,
         state: State::Active,
+        state_version: 0,
+        purge_time: None,
         terms_version: String::new(),
         terms_accept_time: None,
         password_hash,
@@ -163,6 +165,12 @@ pub(crate) async fn write(
     let row = update.exec_with_returning(&**change).await?.pop().ok_or(Failure::ConcurrentChange)?;
     tell(service, change, &row, kind, row.update_time).await?;
     Ok(row)
+}
+
+/// Holds the account, and refuses one that cannot be used. It stays usable until `change` ends.
+pub(crate) async fn hold_active(change: &Change, name: UserName) -> Result<Model, Error> {
+    let row = hold(change, name).await?;
+    if row.state == State::Active { Ok(row) } else { Err(Error::UserNotActive(name)) }
 }
 
 /// Refuses an etag that is not the present one. An empty one stands for any.

@@ -86,6 +86,17 @@ pub(crate) async fn notify(
     order(service, change, Order { kind, account: Some(account), email: &email, source: None }).await
 }
 
+/// Makes others wait who want to do something with the same address, until `change` ends.
+pub(crate) async fn hold_address(
+    service: &Identity,
+    change: &Change,
+    email: &EmailAddress,
+) -> Result<(), Error> {
+    let key = service.sealing.fingerprint("mailed address", &[email.canonical().as_bytes()]);
+    lockout::hold(change, &key).await?;
+    Ok(())
+}
+
 /// Whether another mail of `kind` may go to `email`. Of several who ask at once, one is answered after the other.
 pub(crate) async fn may_be_mailed(
     service: &Identity,
@@ -93,8 +104,7 @@ pub(crate) async fn may_be_mailed(
     kind: Kind,
     email: &EmailAddress,
 ) -> Result<bool, Error> {
-    let key = service.sealing.fingerprint("mailed address", &[email.canonical().as_bytes()]);
-    lockout::hold(change, &key).await?;
+    hold_address(service, change, email).await?;
     let to_address = Column::Kind.eq(kind).and(Column::EmailCanonical.eq(email.canonical()));
     is_below(&**change, ADDRESS_LIMIT, to_address).await
 }

@@ -67,6 +67,9 @@ pub enum Error {
     /// The mailbox has been proven.
     #[error("the mailbox of the account has been proven")]
     EmailVerified(UserName),
+    /// The account is deactivated or deleted.
+    #[error("the account cannot be used")]
+    UserNotActive(UserName),
     /// There is a platform administrator already. Only bootstrap meets it.
     #[error("there is a platform administrator already")]
     Bootstrapped,
@@ -95,6 +98,7 @@ impl Error {
             Self::SignInLocked { .. }
             | Self::PasswordNotSet { .. }
             | Self::MailEnded
+            | Self::UserNotActive(_)
             | Self::EmailVerified(_) => Code::FailedPrecondition,
             // Never asked: no RPC bootstraps or names a key, and shared failures make their own status.
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => Code::Unknown,
@@ -119,6 +123,7 @@ impl Error {
             Self::MailEnded => ErrorReason::MailEnded,
             Self::MailThrottled => ErrorReason::MailThrottled,
             Self::EmailVerified(_) => ErrorReason::EmailVerified,
+            Self::UserNotActive(_) => ErrorReason::UserNotActive,
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => {
                 ErrorReason::Unspecified
             }
@@ -130,7 +135,9 @@ impl Error {
             Self::UserNotFound { user } | Self::PasswordNotSet { user } => vec![("user", user.clone())],
             Self::SessionNotFound(session) => vec![("session", session.to_string())],
             Self::PictureInvalid(problem) => vec![("problem", problem.id().to_owned())],
-            Self::PictureNotFound(user) | Self::EmailVerified(user) => vec![("user", user.to_string())],
+            Self::PictureNotFound(user) | Self::EmailVerified(user) | Self::UserNotActive(user) => {
+                vec![("user", user.to_string())]
+            }
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::UserExists
             | Self::CredentialsInvalid

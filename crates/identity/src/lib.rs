@@ -12,7 +12,7 @@
 //! | `account_mail.rs` | mails about accounts, and what their links open |
 //! | `signing_keys.rs`, `signing_keys/` | the keys that sign access tokens, and their rotation |
 //! | `http.rs` | the keys for verifiers that do not speak gRPC |
-//! | `sweeper.rs` | what comes with time |
+//! | `sweeper.rs`, `purge.rs` | what comes with time |
 //! | `bootstrap.rs` | the first platform administrator |
 //! | `seed.rs` | made-up accounts for measurements |
 //! | `entity/`, `migration/` | the tables |
@@ -29,6 +29,7 @@ mod http;
 mod lockout;
 mod migration;
 mod password;
+mod purge;
 mod refresh_token;
 mod rpc;
 mod seed;

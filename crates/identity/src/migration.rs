@@ -10,6 +10,7 @@ mod m0007_create_sign_in;
 mod m0008_plan_signing_keys;
 mod m0009_create_account_mail;
 mod m0010_extend_account;
+mod m0012_extend_account_state;
 
 use sea_orm_migration::prelude::*;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0008_plan_signing_keys::Migration));
         steps.push(Box::new(m0009_create_account_mail::Migration));
         steps.push(Box::new(m0010_extend_account::Migration));
+        steps.push(Box::new(m0012_extend_account_state::Migration));
         steps
     }
 }

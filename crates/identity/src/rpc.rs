@@ -4,6 +4,7 @@ mod assess_password;
 mod authenticate;
 mod change_email;
 mod change_password;
+mod confirm_password;
 mod create_user;
 pub(crate) mod get_json_web_keys;
 mod get_user;
@@ -190,5 +191,13 @@ impl IdentityService for Identity {
     ) -> Answer<pb::MintAccountMailResponse> {
         let (_, message) = open(request);
         answer(mint_account_mail::mint_account_mail(self, message).await)
+    }
+
+    async fn confirm_password(
+        &self,
+        request: Request<pb::ConfirmPasswordRequest>,
+    ) -> Answer<pb::ConfirmPasswordResponse> {
+        let (caller, message) = open(request);
+        answer(confirm_password::confirm_password(self, &caller, message).await)
     }
 }

@@ -51,6 +51,8 @@ fn account(person: &MadeUpPerson) -> ActiveModel {
         picture_id: String::new(),
         platform_admin: false,
         state: State::Active,
+        state_version: 0,
+        purge_time: None,
         terms_version: String::new(),
         terms_accept_time: None,
         password_hash: String::new(),

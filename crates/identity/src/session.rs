@@ -14,7 +14,7 @@ use usher_runtime::clock::micros;
 use usher_runtime::{Change, database};
 use uuid::Uuid;
 
-use crate::account::note_seen;
+use crate::account::{hold_active, note_seen};
 use crate::entity::account;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
@@ -69,6 +69,7 @@ pub(crate) async fn begin(
     };
     let row = ActiveModel::from(session.clone()).reset_all();
     let change = service.database.change().await?;
+    hold_active(&change, account.name()).await?;
     attempt.succeed(&change, Some(account)).await?;
     Entity::insert(row).exec_without_returning(&*change).await?;
     note_seen(service, &change, account, now).await?;

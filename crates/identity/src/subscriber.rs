@@ -1,4 +1,4 @@
-//! What the community service tells: who belongs where, and what communities ask of sessions and accounts. Each piece of news
+//! What the community service tells: who belongs where, whose account can be used, and what communities ask of sessions and accounts. Each piece of news
 //! carries its number, so it may come twice, late or out of order.
 
 use std::sync::Arc;
@@ -6,12 +6,16 @@ use std::sync::Arc;
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
-use usher_api::community::{CommunityEvent, CommunityState, MemberEvent, SettingsEvent};
-use usher_api::name::{CommunityName, MemberName};
-use usher_runtime::{Event, Failure, Subscription};
+use usher_api::community::{
+    AccountState, CommunityEvent, CommunityState, MemberEvent, SettingsEvent, UserStateEvent,
+};
+use usher_api::name::{CommunityName, MemberName, UserName};
+use usher_runtime::{Event, Failure, Subscription, Timestamp};
 
-use crate::Identity;
-use crate::entity::{community_rule, membership};
+use crate::account::{hold, write};
+use crate::entity::{account, community_rule, membership};
+use crate::error::Error;
+use crate::{Identity, session};
 
 /// The consumer of the community service's events.
 pub(crate) fn of_communities(service: Identity) -> Subscription {
@@ -28,10 +32,48 @@ pub(crate) fn of_communities(service: Identity) -> Subscription {
 async fn note(service: &Identity, event: Event) -> Result<(), Failure> {
     match event.kind.split_once('.') {
         Some(("member", fact)) => note_member(service, fact, &event.payload).await,
+        Some(("user", _)) => note_state(service, &event.payload).await.map_err(into_failure),
         Some(("settings", _)) => note_settings(service, &event.payload).await,
         Some(("community", fact)) => note_community(service, fact, &event.payload).await,
         _ => Ok(()),
     }
+}
+
+fn into_failure(error: Error) -> Failure {
+    match error {
+        Error::Shared(failure) => failure,
+        other => Failure::internal(other),
+    }
+}
+
+/// Notes whether an account can be used. One that cannot has no sessions.
+async fn note_state(service: &Identity, payload: &[u8]) -> Result<(), Error> {
+    use account::Column;
+    let news = UserStateEvent::decode(payload).map_err(Failure::internal)?;
+    let user: UserName = news.user.parse().map_err(Failure::internal)?;
+    // A state that this program does not know yet is none in which an account can be used.
+    let state = match news.state() {
+        AccountState::Active => account::State::Active,
+        AccountState::Deleted => account::State::Deleted,
+        AccountState::Deactivated | AccountState::Unspecified => account::State::Deactivated,
+    };
+    let change = service.database.change().await?;
+    let row = match hold(&change, user).await {
+        Ok(row) if row.state_version < news.version => row,
+        Ok(_) | Err(Error::UserNotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let columns = vec![
+        (Column::State, Expr::value(state)),
+        (Column::StateVersion, Expr::value(news.version)),
+        (Column::PurgeTime, Expr::value(news.purge_time.map(Timestamp::from))),
+    ];
+    write(service, &change, row.id, columns, "user.updated").await?;
+    if state != account::State::Active {
+        session::end_all(service, &change, row.id, None).await?;
+    }
+    change.commit().await?;
+    Ok(())
 }
 
 async fn note_member(service: &Identity, fact: &str, payload: &[u8]) -> Result<(), Failure> {

@@ -7,10 +7,11 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _};
 use tokio_util::sync::CancellationToken;
 use usher_runtime::clock::micros;
-use usher_runtime::database;
+use usher_runtime::{database, idempotency};
 
-use crate::Identity;
 use crate::entity::{account_mail, session, sign_in, sign_in_guard};
+use crate::error::Error;
+use crate::{Identity, purge};
 
 /// How long people can look at how it was tried to sign in.
 const SIGN_IN_LIFE: Duration = Duration::from_hours(90 * 24);
@@ -20,6 +21,8 @@ const ENDED_SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
 const GUARD_LIFE: Duration = Duration::from_hours(2 * 24);
 /// How long a mail is known after its time is over.
 const MAIL_LIFE: Duration = Duration::from_hours(7 * 24);
+/// How long a repeated request gets the first answer. Clients give up long before, and answers tell of accounts.
+const ANSWER_LIFE: Duration = Duration::from_hours(7 * 24);
 /// How many rows go in one statement.
 const BATCH: u64 = 1_000;
 
@@ -27,7 +30,8 @@ const BATCH: u64 = 1_000;
 pub(crate) async fn run(service: Identity, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = sweep(&service).await {
-            tracing::warn!(%error, "the sweep of accounts broke off; it is tried again");
+            let error = usher_runtime::rpc::error_chain(&error);
+            tracing::warn!(error, "the sweep of accounts broke off; it is tried again");
         }
         tokio::select! {
             () = tokio::time::sleep(service.config.sweep_interval) => {}
@@ -36,7 +40,8 @@ pub(crate) async fn run(service: Identity, stop: CancellationToken) {
     }
 }
 
-async fn sweep(service: &Identity) -> Result<(), DbErr> {
+async fn sweep(service: &Identity) -> Result<(), Error> {
+    purge::destroy_deleted_accounts(service).await?;
     let old = |column: Expr, life: Duration| {
         Condition::all().add(column.lt(database::now(&*service.database).sub(micros(life))))
     };
@@ -48,11 +53,13 @@ async fn sweep(service: &Identity) -> Result<(), DbErr> {
     forget::<session::Entity, Uuid>(service, session::Column::Id, over).await?;
     let old_mail = old(Expr::col(account_mail::Column::ExpireTime), MAIL_LIFE);
     forget::<account_mail::Entity, Uuid>(service, account_mail::Column::Id, old_mail).await?;
+    let answered = old(Expr::col(idempotency::Column::CreateTime), ANSWER_LIFE);
+    idempotency::Entity::delete_many().filter(answered).exec(&*service.database).await?;
     let lockout = &service.config.lockout;
     let guard_life = GUARD_LIFE.max(lockout.within).max(lockout.duration);
     let held = Expr::col(sign_in_guard::Column::HoldTime);
     let key = sign_in_guard::Column::AddressKey;
-    forget::<sign_in_guard::Entity, Vec<u8>>(service, key, old(held, guard_life)).await
+    Ok(forget::<sign_in_guard::Entity, Vec<u8>>(service, key, old(held, guard_life)).await?)
 }
 
 /// Deletes the rows of `which`, a batch at a time, so that nobody waits long for the locks.

@@ -2,12 +2,13 @@
 //! its answer.
 
 use usher_api::community::{
-    DeleteCommunityRequest, DeleteMemberRequest, EffectiveRole, Inheritance, Member,
-    ReactivateCommunityRequest, ReactivateMemberRequest, SuspendCommunityRequest, SuspendMemberRequest,
-    UndeleteCommunityRequest, UpdateMemberRequest,
+    DeactivateUserRequest, DeleteCommunityRequest, DeleteMemberRequest, DeleteUserRequest, EffectiveRole,
+    Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest, SuspendCommunityRequest,
+    SuspendMemberRequest, UndeleteCommunityRequest, UpdateMemberRequest,
 };
 
 use super::people::Person;
+use super::request_id;
 
 /// The membership of `user` in `community`.
 pub fn member_name(community: &str, user: &str) -> String {
@@ -87,4 +88,20 @@ pub async fn set_roles(
     let request = UpdateMemberRequest { member: Some(member), ..UpdateMemberRequest::default() };
     let answer = actor.caller.community().update_member(request).await;
     answer.expect("the roles are set").into_inner().consistency_token
+}
+
+/// Makes an account unusable.
+pub async fn deactivate_user(admin: &Person, user: &str) {
+    let request = DeactivateUserRequest { user: user.to_owned(), request_id: request_id() };
+    admin.caller.community().deactivate_user(request).await.expect("the account is deactivated");
+}
+
+/// Has an account destroyed after 30 days.
+pub async fn delete_user(admin: &Person, user: &str) {
+    let request = DeleteUserRequest {
+        user: user.to_owned(),
+        current_password: String::new(),
+        request_id: request_id(),
+    };
+    admin.caller.community().delete_user(request).await.expect("the account is deleted");
 }

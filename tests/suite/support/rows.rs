@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::{Service, current};
+use sandbox::{Service, current, until};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, Value};
 use usher_runtime::Clock;
 use uuid::Uuid;
@@ -62,6 +62,21 @@ pub async fn age_reactivation(community: &str, user: &str, time: Duration) {
 pub async fn let_the_end_come(community: &str) {
     let sql = "UPDATE community SET purge_time = $1 WHERE id = $2";
     execute(sql, [ago(Duration::from_secs(1)), id(community).into()]).await;
+}
+
+/// Waits until the identity service knows that an account is deleted, and lets the time come at which it is destroyed.
+pub async fn let_the_account_end(user: &str) {
+    until("the identity service knows of the deletion", || async {
+        let database = database(Service::Identity).await;
+        let sql = "UPDATE account SET purge_time = $1 WHERE id = $2 AND state = 'deleted'";
+        let values = [ago(Duration::from_secs(1)), id(user).into()];
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        let changed = database.execute_raw(statement).await.expect("the statement runs");
+        (changed.rows_affected() == 1).then_some(())
+    })
+    .await;
+    let sql = "UPDATE person SET purge_time = $1 WHERE user_id = $2";
+    execute(sql, [ago(Duration::from_secs(1)), id(user).into()]).await;
 }
 
 /// Makes it unknown whether the mailbox of an account is that of its person.

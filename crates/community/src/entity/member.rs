@@ -68,6 +68,9 @@ pub enum SuspendReason {
     /// He did not sign in for long.
     #[sea_orm(string_value = "inactive")]
     Inactive,
+    /// His account cannot be used.
+    #[sea_orm(string_value = "account")]
+    Account,
 }
 
 impl State {
@@ -95,6 +98,7 @@ impl From<SuspendReason> for pb::SuspendReason {
         match reason {
             SuspendReason::ByMember => Self::ByMember,
             SuspendReason::Inactive => Self::Inactive,
+            SuspendReason::Account => Self::Account,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::membership::Gift;
 use crate::parse::AskedGrant;
 use crate::settings::InForce;
 use crate::tree::{self, Held};
-use crate::{Community, parse, people, seats};
+use crate::{Community, parse, people, seats, user_state};
 
 /// What is to be decided.
 struct Acceptance {
@@ -90,6 +90,10 @@ impl Acceptance {
         let Some(held) = tree::hold(change, self.invitation.root).await? else {
             return Ok(refuse(self.places(), GrantRefusal::CommunityNotActive));
         };
+        match user_state::require_active(change, self.invitee).await {
+            Err(Error::UserNotActive(_)) => return Ok(refuse(self.places(), GrantRefusal::MemberSuspended)),
+            other => other?,
+        }
         let judge = Judge::load(&**change, self.invitation.root, self.inviter, &self.grants).await?;
         let (mut verdicts, mut refused) = (Vec::new(), Vec::new());
         for asked in &self.grants {

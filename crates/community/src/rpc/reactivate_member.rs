@@ -1,5 +1,5 @@
 use usher_api::community as pb;
-use usher_api::name::MemberName;
+use usher_api::name::{MemberName, UserName};
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Once, Violations};
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::membership::HeldMember;
 use crate::roster::Roster;
 use crate::settings::InForce;
-use crate::{Community, authority, parse, seats};
+use crate::{Community, authority, parse, seats, user_state};
 
 pub(crate) async fn reactivate_member(
     service: &Community,
@@ -36,6 +36,7 @@ pub(crate) async fn reactivate_member(
     if member.row.state != State::Suspended {
         return Err(Error::MemberNotSuspended(name));
     }
+    user_state::require_active(&change, UserName(name.user)).await?;
     let settings = InForce::load(&*change, &member.community.row).await?.effective;
     seats::require_one(&change, &member.community.row, &settings).await?;
     member.reactivate(service, &change).await?;

@@ -32,8 +32,12 @@ pub struct Model {
     pub picture_id: String,
     /// Whether he administers the platform.
     pub platform_admin: bool,
-    /// Whether the account can be used.
+    /// Whether the account can be used, as the community service says.
     pub state: State,
+    /// The number of its news that `state` is of.
+    pub state_version: i64,
+    /// When the account is destroyed, if it is deleted.
+    pub purge_time: Option<Timestamp>,
     /// The terms that he accepted last.
     pub terms_version: String,
     /// When.
@@ -59,16 +63,24 @@ pub enum State {
     /// It can.
     #[sea_orm(string_value = "active")]
     Active,
+    /// It cannot.
+    #[sea_orm(string_value = "deactivated")]
+    Deactivated,
+    /// It cannot, and will be destroyed.
+    #[sea_orm(string_value = "deleted")]
+    Deleted,
 }
 
 impl State {
     /// What completes "The field …" for a value that is none.
-    pub(crate) const WANTED: &'static str = "must be ACTIVE";
+    pub(crate) const WANTED: &'static str = "must be ACTIVE, DEACTIVATED or DELETED";
 
     /// None for a value that is none of the known ones.
     pub(crate) fn from_proto(value: i32) -> Option<Self> {
         match pb::UserState::try_from(value) {
             Ok(pb::UserState::Active) => Some(Self::Active),
+            Ok(pb::UserState::Deactivated) => Some(Self::Deactivated),
+            Ok(pb::UserState::Deleted) => Some(Self::Deleted),
             Ok(pb::UserState::Unspecified) | Err(_) => None,
         }
     }
@@ -133,7 +145,11 @@ impl Model {
 
     /// The resource, without anything that opens the account.
     pub(crate) fn to_proto(&self) -> pb::User {
-        let State::Active = self.state;
+        let state = match self.state {
+            State::Active => pb::UserState::Active,
+            State::Deactivated => pb::UserState::Deactivated,
+            State::Deleted => pb::UserState::Deleted,
+        };
         pb::User {
             name: self.name().to_string(),
             uid: self.id.to_string(),
@@ -141,7 +157,7 @@ impl Model {
             email_verified: self.email_verified,
             full_name: self.full_name.clone(),
             platform_admin: self.platform_admin,
-            state: pb::UserState::Active.into(),
+            state: state.into(),
             terms_version: self.terms_version.clone(),
             etag: self.version.to_string(),
             create_time: Some(self.create_time.into()),
@@ -151,6 +167,7 @@ impl Model {
             locale: self.locale.clone(),
             date_format: self.date_format.map_or(pb::DateFormat::Unspecified, DateFormat::to_proto).into(),
             picture_id: self.picture_id.clone(),
+            purge_time: self.purge_time.map(Into::into),
         }
     }
 }

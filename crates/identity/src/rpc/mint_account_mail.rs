@@ -5,7 +5,7 @@ use usher_runtime::fields::required;
 use usher_runtime::{SecretToken, Violations};
 
 use crate::account_mail::{TOKEN_PREFIX, account_of, live};
-use crate::entity::account::{Column as AccountColumn, Entity as Accounts, Model as Account};
+use crate::entity::account::{Column as AccountColumn, Entity as Accounts, Model as Account, State};
 use crate::entity::account_mail::{Entity, Kind, Model};
 use crate::entity::account_mail_token as token;
 use crate::error::Error;
@@ -40,6 +40,9 @@ pub(crate) async fn mint_account_mail(
 
 /// Whether the link could do anything, or the news are still news.
 async fn is_needed(service: &Identity, mail: &Model, account: &Account) -> Result<bool, Error> {
+    if account.state != State::Active {
+        return Ok(false);
+    }
     let own = account.email_canonical == mail.email_canonical;
     Ok(match mail.kind {
         Kind::AccountCreated | Kind::PasswordReset => own,

@@ -6,7 +6,7 @@ use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
 use crate::Identity;
-use crate::entity::account::{Column, Model};
+use crate::entity::account::{Column, Model, State};
 use crate::entity::account_mail::{self as mail, Kind};
 use crate::error::Error;
 use crate::password::{Chosen, Context};
@@ -70,9 +70,9 @@ async fn reset(
     hash: String,
     terms_version: &str,
 ) -> Result<Model, Error> {
-    // Somebody may have changed the address meanwhile.
+    // Somebody may have changed the address meanwhile, or ended the account.
     let present = account::hold(change, account.name()).await?;
-    if present.email_canonical != account.email_canonical {
+    if present.email_canonical != account.email_canonical || present.state != State::Active {
         return Err(Error::MailTokenInvalid);
     }
     let mut columns =

@@ -1,7 +1,7 @@
 use sea_orm::entity::prelude::*;
 use usher_api::identity as pb;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Once, Violations};
+use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
 use crate::access::{named_user, require_self};
 use crate::account_mail::Order;
@@ -57,6 +57,7 @@ async fn prove(service: &Identity, change: &Change, account: &Model, mail: &Mail
 
 /// The address that the mail went to becomes that of the account. The former one is told.
 async fn replace(service: &Identity, change: &Change, account: &Model, mail: &Mail) -> Result<Model, Error> {
+    account_mail::hold_address(service, change, &mail.email.parse().map_err(Failure::internal)?).await?;
     let taken = Entity::find()
         .filter(Column::EmailCanonical.eq(mail.email_canonical.as_str()))
         .filter(Column::Id.ne(account.id));

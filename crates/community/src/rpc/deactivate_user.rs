@@ -1,0 +1,38 @@
+use usher_api::community::{self as pb, AccountState};
+use usher_api::name::UserName;
+use usher_runtime::idempotency::parse_request_id;
+use usher_runtime::{Caller, Once, Violations};
+
+use crate::entity::person::State;
+use crate::error::Error;
+use crate::event::UserFact;
+use crate::user_state::HeldPerson;
+use crate::{Community, parse, user_state};
+
+pub(crate) async fn deactivate_user(
+    service: &Community,
+    caller: &Caller,
+    request: pb::DeactivateUserRequest,
+) -> Result<pb::DeactivateUserResponse, Error> {
+    let mut violations = Violations::default();
+    let user = violations.check("user", request.user.parse::<UserName>());
+    let request_id = parse_request_id(&request.request_id, &mut violations);
+    let user = parse::required(user, &mut violations)?;
+    violations.finish()?;
+    user_state::require_ordinary(service, user).await?;
+
+    let once = Once::new(&service.sealing, &service.clock, caller, "DeactivateUser", request_id, &request);
+    let change = service.database.change().await?;
+    if let Some(answer) = once.begin(&change).await? {
+        return Ok(answer);
+    }
+    let mut person = HeldPerson::take(&change, user).await?;
+    if person.row.state != State::Active {
+        return Err(Error::UserNotActive(user));
+    }
+    person.stop(service, &change, UserFact::Deactivated).await?;
+    let answer = pb::DeactivateUserResponse { state: AccountState::from(person.row.state).into() };
+    once.commit(change, &answer).await?;
+    tracing::info!(%user, "account {} deactivated", user.0);
+    Ok(answer)
+}
