@@ -7,6 +7,7 @@ mod crash_while_accepting;
 mod key_rotation;
 mod outage;
 mod secrets_at_rest;
+mod sign_in_flood;
 
 use std::path::PathBuf;
 
