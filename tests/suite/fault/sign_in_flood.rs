@@ -42,7 +42,7 @@ async fn many_sign_ins_at_once_take_little_memory_and_keep_no_other_call_waiting
         };
         let mut request = Source::new().request(request);
         // They wait for their turn, on a busy machine longer than calls may take by default.
-        request.set_timeout(Duration::from_secs(60));
+        request.set_timeout(Duration::from_mins(1));
         page.identity().authenticate(request).await
     }));
     tokio::pin!(sign_ins);
