@@ -37,10 +37,12 @@ mod tests {
 
     #[test]
     fn reads_the_access_that_the_proto_declares() {
+        let lookup = Method::at("/usher.identity.v1.IdentityService/LookupUser").unwrap();
+        assert!(lookup.admits_service("invitation"));
+        assert!(!lookup.admits_service("notifier"));
+        assert!(!lookup.anybody && !lookup.users && !lookup.platform_admins);
         let create_user = Method::at("/usher.identity.v1.IdentityService/CreateUser").unwrap();
-        assert!(create_user.admits_service("invitation"));
-        assert!(!create_user.admits_service("notifier"));
-        assert!(!create_user.anybody && !create_user.users && !create_user.platform_admins);
+        assert!(create_user.admits_service("invitation") && create_user.platform_admins);
         assert!(Method::at("/usher.identity.v1.IdentityService/Authenticate").unwrap().anybody);
     }
 
