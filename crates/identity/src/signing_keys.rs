@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use usher_runtime::service_token::{generate_signing_key, key_id, public_key};
+use usher_runtime::service_token::{generate_signing_key, public_key};
 use usher_runtime::trust::ACCESS_TOKEN_TYPE;
 use usher_runtime::{Failure, Foundation, Timestamp, database};
 
@@ -128,7 +128,8 @@ impl SigningKeys {
         let Foundation { clock, random, sealing, .. } = &self.foundation;
         let key = generate_signing_key(random);
         Model {
-            kid: key_id(&key),
+            // Operators type it: unlike a hash in base64url, it never begins with a hyphen.
+            kid: random.uuid(clock.now()).to_string(),
             public_key: public_key(&key),
             sealed_private_key: sealing.seal(random, PURPOSE, &key.to_bytes()),
             signs: true,

@@ -172,7 +172,8 @@ pub enum Keys {
     /// within moments, and another key signs at once
     Revoke {
         /// Its id, as `usher keys list` tells it
-        #[arg(value_name = "KID")]
+        // Keys of earlier versions have ids that may begin with a hyphen.
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
         kid: String,
         /// Where.
         #[command(flatten)]
@@ -198,4 +199,24 @@ fn plain_name(text: &str) -> Result<String, String> {
         return Err("must consist of a-z, 0-9 and -".to_owned());
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_may_begin_with_a_hyphen_and_options_are_options_still() {
+        let parse = |arguments: &[&str]| Arguments::try_parse_from(arguments).map(Arguments::command);
+        let Ok(Command::Keys(Keys::Revoke { kid, place })) =
+            parse(&["usher", "keys", "revoke", "-2R1HFIUwb1AZ1MN", "--config", "usher.toml"])
+        else {
+            panic!("it must be understood");
+        };
+        assert_eq!(
+            (kid.as_str(), place.source.config),
+            ("-2R1HFIUwb1AZ1MN", Some(PathBuf::from("usher.toml")))
+        );
+        assert!(parse(&["usher", "keys", "revoke"]).is_err());
+    }
 }
