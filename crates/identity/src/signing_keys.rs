@@ -128,8 +128,8 @@ impl SigningKeys {
         let Foundation { clock, random, sealing, .. } = &self.foundation;
         let key = generate_signing_key(random);
         Model {
-            // Operators type it: unlike a hash in base64url, it never begins with a hyphen.
-            kid: random.uuid(clock.now()).to_string(),
+            // Operators type it: unlike base64url, it never begins with a hyphen.
+            kid: format!("{:016x}", u64::from_be_bytes(random.bytes())),
             public_key: public_key(&key),
             sealed_private_key: sealing.seal(random, PURPOSE, &key.to_bytes()),
             signs: true,

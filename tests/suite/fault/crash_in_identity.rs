@@ -19,7 +19,8 @@ use crate::support::{address, request_id};
 /// How often the service dies during each kind of call.
 const CRASHES: u32 = 6;
 
-/// Calls until it is answered, as a client does whose connection breaks.
+/// Calls until it is answered, as a client does whose connection breaks, or who is told that there is too much to do: attempts whose
+/// process died with them take places for 30 seconds.
 async fn insist<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> T {
     until("the call is answered", || async {
         match call().await {
@@ -27,7 +28,12 @@ async fn insist<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) 
             Err(status) => {
                 let broken = matches!(
                     status.code(),
-                    Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled
+                    Code::Unavailable
+                        | Code::Unknown
+                        | Code::Internal
+                        | Code::Cancelled
+                        | Code::ResourceExhausted
+                        | Code::DeadlineExceeded
                 );
                 assert!(broken, "{status:?}");
                 None
