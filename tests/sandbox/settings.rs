@@ -82,7 +82,7 @@ fn section(suite: &Description, service: Service, smtp_port: u16, max_connection
     let own = match service {
         // Failures count far longer than a busy machine takes for a test; a new key signs soon.
         Service::Identity => {
-            "link_base_url = \"https://usher.test\"\nsweep_interval = \"1s\"\nkey_announcement = \"3s\"\nlockout.within = \"10m\"\n".to_owned()
+            "link_base_url = \"https://usher.test\"\nsweep_interval = \"1s\"\nkey_announcement = \"3s\"\nlockout.within = \"10m\"\nsingle_sign_on.redirect_uri = \"https://usher.test/single-sign-on\"\nsingle_sign_on.allow_loopback = true\nsingle_sign_on.starts_per_minute = 300\n".to_owned()
         }
         // Short, so that a test can see an absent member be suspended.
         Service::Community => "sweep_interval = \"1s\"\n".to_owned(),

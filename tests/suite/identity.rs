@@ -7,6 +7,7 @@ mod change_email;
 mod change_password;
 mod confirm_password;
 mod create_user;
+mod finish_single_sign_on;
 mod forged_tokens;
 mod get_json_web_keys;
 mod get_user;

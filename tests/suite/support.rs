@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod mail;
+pub mod oidc;
 pub mod people;
 pub mod picture;
 pub mod refusal;

@@ -119,6 +119,31 @@ impl fmt::Display for SignInName {
     }
 }
 
+/// `communities/{community}/connections/{connection}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionName {
+    /// Whose it is.
+    pub community: CommunityName,
+    /// The id of the connection.
+    pub id: Uuid,
+}
+
+impl fmt::Display for ConnectionName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/connections/{}", self.community, self.id)
+    }
+}
+
+impl FromStr for ConnectionName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        parse_child(text, "/connections/")
+            .and_then(|(community, id)| Some(Self { community, id: canonical_uuid(id)? }))
+            .ok_or(InvalidName { pattern: "communities/{community}/connections/{connection}" })
+    }
+}
+
 /// `communities/{community}/members/{user}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MemberName {

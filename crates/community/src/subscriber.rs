@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::entity::{offer, offered_role};
 use crate::error::Error;
 use crate::role::RoleId;
-use crate::{Community, people, user_state};
+use crate::{Community, enrolment, people, user_state};
 
 /// The consumer of the identity service's events.
 pub(crate) fn of_people(service: Community) -> Subscription {
@@ -43,6 +43,9 @@ pub(crate) fn of_invitations(service: Community) -> Subscription {
 /// Asks what is new about a person. What is known is only ever replaced by something newer, so an event may come twice, late or
 /// out of order.
 async fn note_person(service: &Community, event: Event) -> Result<(), Failure> {
+    if event.kind == "link.created" {
+        return enrolment::enrol(service, &event).await;
+    }
     if !event.kind.starts_with("user.") {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use usher_runtime::{DatabaseConfig, LinkBase};
 
 use crate::lockout::LockoutConfig;
+use crate::single_sign_on::SingleSignOnConfig;
 
 /// `[identity]`: how long sessions and their tokens live.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -36,6 +37,8 @@ pub struct Config {
     pub refresh_grace: Duration,
     /// How many passwords may be tried.
     pub lockout: LockoutConfig,
+    /// How people sign in by the identity providers of their communities.
+    pub single_sign_on: SingleSignOnConfig,
     /// How often rows are looked for that nobody needs any more.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
@@ -57,6 +60,7 @@ impl Default for Config {
             longest_session: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),
             lockout: LockoutConfig::default(),
+            single_sign_on: SingleSignOnConfig::default(),
             sweep_interval: Duration::from_mins(10),
             password_hash_permits: const { NonZeroUsize::new(4).unwrap() },
         }

@@ -3,7 +3,7 @@
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 use usher_api::identity::ErrorReason;
-use usher_api::name::{SessionName, UserName};
+use usher_api::name::{CommunityName, ConnectionName, SessionName, UserName};
 use usher_runtime::image::ImageProblem;
 use usher_runtime::{Failure, Refusal, Timestamp};
 
@@ -70,6 +70,39 @@ pub enum Error {
     /// The account is deactivated or deleted.
     #[error("the account cannot be used")]
     UserNotActive(UserName),
+    /// No such connection.
+    #[error("no such connection")]
+    ConnectionNotFound(ConnectionName),
+    /// Nobody signs in by it.
+    #[error("nobody signs in by this connection at present")]
+    ConnectionUnavailable(ConnectionName),
+    /// As many as there may be.
+    #[error("the community has as many connections as it may")]
+    ConnectionLimitReached(CommunityName),
+    /// The state opens nothing.
+    #[error("the sign-in was never begun, has ended, or belongs to somebody else")]
+    SignOnStateInvalid,
+    /// The provider does not confirm who the person is.
+    #[error("the identity provider does not confirm who this is")]
+    ProviderRefused(ConnectionName),
+    /// The provider does not work.
+    #[error("the identity provider does not answer")]
+    ProviderUnavailable(ConnectionName),
+    /// The provider does not say that it knows the address to be his.
+    #[error("the identity provider has not verified the address")]
+    ProviderEmailNotVerified(ConnectionName),
+    /// It may be anybody's.
+    #[error("the identity provider is not believed for this domain")]
+    ProviderNotBelieved {
+        /// Of the address.
+        domain: String,
+    },
+    /// Nobody but its person links an account.
+    #[error("an account has this address; sign in to link it")]
+    LinkNeedsSignIn,
+    /// They are not the same person.
+    #[error("the identity at the provider cannot be linked with this account")]
+    LinkRefused,
     /// There is a platform administrator already. Only bootstrap meets it.
     #[error("there is a platform administrator already")]
     Bootstrapped,
@@ -89,6 +122,14 @@ impl Error {
         match self {
             Self::UserExists => Code::AlreadyExists,
             Self::UserNotFound { .. } | Self::SessionNotFound(_) | Self::PictureNotFound(_) => Code::NotFound,
+            Self::ConnectionNotFound(_) => Code::NotFound,
+            Self::ConnectionUnavailable(_) | Self::LinkNeedsSignIn => Code::FailedPrecondition,
+            Self::ConnectionLimitReached(_) => Code::ResourceExhausted,
+            Self::SignOnStateInvalid | Self::ProviderRefused(_) => Code::Unauthenticated,
+            Self::ProviderUnavailable(_) => Code::Unavailable,
+            Self::ProviderEmailNotVerified(_) | Self::ProviderNotBelieved { .. } | Self::LinkRefused => {
+                Code::PermissionDenied
+            }
             Self::PictureInvalid(_) | Self::MailTokenInvalid => Code::InvalidArgument,
             Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
                 Code::Unauthenticated
@@ -124,6 +165,16 @@ impl Error {
             Self::MailThrottled => ErrorReason::MailThrottled,
             Self::EmailVerified(_) => ErrorReason::EmailVerified,
             Self::UserNotActive(_) => ErrorReason::UserNotActive,
+            Self::ConnectionNotFound(_) => ErrorReason::ConnectionNotFound,
+            Self::ConnectionUnavailable(_) => ErrorReason::ConnectionUnavailable,
+            Self::ConnectionLimitReached(_) => ErrorReason::ConnectionLimitReached,
+            Self::SignOnStateInvalid => ErrorReason::SignOnStateInvalid,
+            Self::ProviderRefused(_) => ErrorReason::ProviderRefused,
+            Self::ProviderUnavailable(_) => ErrorReason::ProviderUnavailable,
+            Self::ProviderEmailNotVerified(_) => ErrorReason::ProviderEmailNotVerified,
+            Self::ProviderNotBelieved { .. } => ErrorReason::ProviderNotBelieved,
+            Self::LinkNeedsSignIn => ErrorReason::LinkNeedsSignIn,
+            Self::LinkRefused => ErrorReason::LinkRefused,
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => {
                 ErrorReason::Unspecified
             }
@@ -139,7 +190,17 @@ impl Error {
                 vec![("user", user.to_string())]
             }
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
-            Self::UserExists
+            Self::ConnectionNotFound(connection)
+            | Self::ConnectionUnavailable(connection)
+            | Self::ProviderRefused(connection)
+            | Self::ProviderUnavailable(connection)
+            | Self::ProviderEmailNotVerified(connection) => vec![("connection", connection.to_string())],
+            Self::ConnectionLimitReached(community) => vec![("community", community.to_string())],
+            Self::ProviderNotBelieved { domain } => vec![("domain", domain.clone())],
+            Self::SignOnStateInvalid
+            | Self::LinkNeedsSignIn
+            | Self::LinkRefused
+            | Self::UserExists
             | Self::CredentialsInvalid
             | Self::CurrentPasswordInvalid
             | Self::RefreshTokenInvalid

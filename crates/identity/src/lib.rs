@@ -10,6 +10,7 @@
 //! | `lockout.rs`, `confirmation.rs` | how many passwords may be tried, and asking for one once more |
 //! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
 //! | `account_mail.rs` | mails about accounts, and what their links open |
+//! | `connection.rs`, `single_sign_on.rs`, `single_sign_on/` | the identity providers of communities, and signing in by them |
 //! | `signing_keys.rs`, `signing_keys/` | the keys that sign access tokens, and their rotation |
 //! | `http.rs` | the keys for verifiers that do not speak gRPC |
 //! | `sweeper.rs`, `purge.rs` | what comes with time |
@@ -23,6 +24,7 @@ mod account_mail;
 mod bootstrap;
 mod config;
 mod confirmation;
+mod connection;
 mod entity;
 mod error;
 mod http;
@@ -36,6 +38,7 @@ mod seed;
 mod session;
 mod session_limit;
 mod signing_keys;
+mod single_sign_on;
 mod subscriber;
 mod sweeper;
 
@@ -55,6 +58,7 @@ pub use signing_keys::{ListedKey, Revocation, Rotation};
 
 use password::{PasswordHasher, Policy};
 use signing_keys::SigningKeys;
+use single_sign_on::Http;
 
 /// The identity service. Clones share everything.
 #[derive(Clone)]
@@ -70,6 +74,7 @@ pub struct Identity {
     hasher: PasswordHasher,
     password_policy: Policy,
     signing_keys: SigningKeys,
+    http: Http,
 }
 
 /// The largest request: 1 MiB, above the largest picture.
@@ -82,6 +87,7 @@ impl Identity {
         let hasher = PasswordHasher::new(config.password_hash_permits, foundation.random.clone());
         let password_policy = Policy::new(config.password_hash_permits);
         let signing_keys = SigningKeys::new(foundation.clone());
+        let http = Http::new(config.single_sign_on.allow_loopback);
         let Foundation { database, clock, random, sealing } = foundation;
         let (issuer, audience) = (trust.user_issuer.clone(), trust.audience.clone());
         let keys_max_age = trust.user_keys_max_age;
@@ -97,6 +103,7 @@ impl Identity {
             hasher,
             password_policy,
             signing_keys,
+            http,
         }
     }
 

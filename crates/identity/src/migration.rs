@@ -11,6 +11,7 @@ mod m0008_plan_signing_keys;
 mod m0009_create_account_mail;
 mod m0010_extend_account;
 mod m0012_extend_account_state;
+mod m0013_create_connection;
 
 use sea_orm_migration::prelude::*;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0009_create_account_mail::Migration));
         steps.push(Box::new(m0010_extend_account::Migration));
         steps.push(Box::new(m0012_extend_account_state::Migration));
+        steps.push(Box::new(m0013_create_connection::Migration));
         steps
     }
 }

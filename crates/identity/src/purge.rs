@@ -8,7 +8,7 @@ use usher_runtime::{Change, database};
 use crate::Identity;
 use crate::account;
 use crate::entity::account::{Column, Entity, Model, State};
-use crate::entity::{account_mail, membership, picture, session, sign_in};
+use crate::entity::{account_mail, link, membership, picture, session, sign_in, sign_on};
 use crate::error::Error;
 
 /// How many accounts are looked at in one statement.
@@ -52,6 +52,8 @@ async fn forget(change: &Change, row: &Model) -> Result<(), DbErr> {
     let id = row.id;
     session::Entity::delete_many().filter(session::Column::AccountId.eq(id)).exec(&**change).await?;
     sign_in::Entity::delete_many().filter(sign_in::Column::AccountId.eq(id)).exec(&**change).await?;
+    link::Entity::delete_many().filter(link::Column::AccountId.eq(id)).exec(&**change).await?;
+    sign_on::Entity::delete_many().filter(sign_on::Column::AccountId.eq(id)).exec(&**change).await?;
     picture::Entity::delete_by_id(id).exec(&**change).await?;
     membership::Entity::delete_many().filter(membership::Column::AccountId.eq(id)).exec(&**change).await?;
     let his = account_mail::Column::AccountId.eq(id);

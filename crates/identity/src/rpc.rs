@@ -1,14 +1,20 @@
 //! What can be called. One file for each RPC.
 
+pub(crate) mod get_json_web_keys;
+
 mod assess_password;
 mod authenticate;
 mod change_email;
 mod change_password;
 mod confirm_password;
+mod create_connection;
 mod create_user;
-pub(crate) mod get_json_web_keys;
+mod delete_connection;
+mod finish_single_sign_on;
+mod get_connection;
 mod get_user;
 mod get_user_picture;
+mod list_connections;
 mod list_sessions;
 mod list_sign_ins;
 mod list_users;
@@ -20,6 +26,8 @@ mod request_password_reset;
 mod reset_password;
 mod revoke_all_sessions;
 mod revoke_session;
+mod start_single_sign_on;
+mod update_connection;
 mod update_user;
 mod update_user_picture;
 mod verify_email;
@@ -199,5 +207,61 @@ impl IdentityService for Identity {
     ) -> Answer<pb::ConfirmPasswordResponse> {
         let (caller, message) = open(request);
         answer(confirm_password::confirm_password(self, &caller, message).await)
+    }
+
+    async fn create_connection(
+        &self,
+        request: Request<pb::CreateConnectionRequest>,
+    ) -> Answer<pb::CreateConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(create_connection::create_connection(self, &caller, message).await)
+    }
+
+    async fn get_connection(
+        &self,
+        request: Request<pb::GetConnectionRequest>,
+    ) -> Answer<pb::GetConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(get_connection::get_connection(self, &caller, message).await)
+    }
+
+    async fn list_connections(
+        &self,
+        request: Request<pb::ListConnectionsRequest>,
+    ) -> Answer<pb::ListConnectionsResponse> {
+        let (caller, message) = open(request);
+        answer(list_connections::list_connections(self, &caller, message).await)
+    }
+
+    async fn update_connection(
+        &self,
+        request: Request<pb::UpdateConnectionRequest>,
+    ) -> Answer<pb::UpdateConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(update_connection::update_connection(self, &caller, message).await)
+    }
+
+    async fn delete_connection(
+        &self,
+        request: Request<pb::DeleteConnectionRequest>,
+    ) -> Answer<pb::DeleteConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(delete_connection::delete_connection(self, &caller, message).await)
+    }
+
+    async fn start_single_sign_on(
+        &self,
+        request: Request<pb::StartSingleSignOnRequest>,
+    ) -> Answer<pb::StartSingleSignOnResponse> {
+        let (caller, message) = open(request);
+        answer(start_single_sign_on::start_single_sign_on(self, &caller, message).await)
+    }
+
+    async fn finish_single_sign_on(
+        &self,
+        request: Request<pb::FinishSingleSignOnRequest>,
+    ) -> Answer<pb::FinishSingleSignOnResponse> {
+        let (caller, message) = open(request);
+        answer(finish_single_sign_on::finish_single_sign_on(self, &caller, message).await)
     }
 }

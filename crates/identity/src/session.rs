@@ -44,14 +44,20 @@ pub(crate) struct Whereabouts {
     pub(crate) source: Option<IpAddr>,
 }
 
-/// Begins a session of `account`, whose password was right in `attempt`.
-pub(crate) async fn begin(
+/// A session that has begun, and its first token.
+pub(crate) struct Begun {
+    pub(crate) session: Model,
+    pub(crate) token: RefreshToken,
+}
+
+/// Begins a session of `account` within `change`, whoever proved that it is his.
+pub(crate) async fn open(
     service: &Identity,
+    change: &Change,
     account: &account::Model,
     whereabouts: Whereabouts,
-    attempt: Attempt,
-) -> Result<Credentials, Error> {
-    let idle = session_limit::of_account(service, account.id).await?;
+) -> Result<Begun, Error> {
+    let idle = session_limit::of_account(&**change, service, account.id).await?;
     let (now, token) = (service.clock.now(), RefreshToken::generate(&service.random));
     let session = Model {
         id: service.random.uuid(now),
@@ -68,11 +74,22 @@ pub(crate) async fn begin(
         end_time: None,
     };
     let row = ActiveModel::from(session.clone()).reset_all();
+    Entity::insert(row).exec_without_returning(&**change).await?;
+    note_seen(service, change, account, now).await?;
+    Ok(Begun { session, token })
+}
+
+/// Begins a session of `account`, whose password was right in `attempt`.
+pub(crate) async fn begin(
+    service: &Identity,
+    account: &account::Model,
+    whereabouts: Whereabouts,
+    attempt: Attempt,
+) -> Result<Credentials, Error> {
     let change = service.database.change().await?;
     hold_active(&change, account.name()).await?;
     attempt.succeed(&change, Some(account)).await?;
-    Entity::insert(row).exec_without_returning(&*change).await?;
-    note_seen(service, &change, account, now).await?;
+    let Begun { session, token } = open(service, &change, account, whereabouts).await?;
     change.commit().await?;
     credentials(service, account, &session, token).await
 }

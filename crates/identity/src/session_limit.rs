@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, IntoCondition, Query, SelectStatement};
-use sea_orm::{ColumnTrait as _, ConnectionTrait as _, JoinType};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, JoinType};
 use uuid::Uuid;
 
 use crate::Identity;
@@ -14,8 +14,12 @@ use crate::entity::{community_rule, membership, session};
 use crate::error::Error;
 
 /// For a session of `account`.
-pub(crate) async fn of_account(service: &Identity, account: Uuid) -> Result<Duration, Error> {
-    shortest(service, membership::Column::AccountId.eq(account)).await
+pub(crate) async fn of_account(
+    reader: &impl ConnectionTrait,
+    service: &Identity,
+    account: Uuid,
+) -> Result<Duration, Error> {
+    shortest(reader, service, membership::Column::AccountId.eq(account)).await
 }
 
 /// For the session whose refresh tokens have this family hash, whoever's it is.
@@ -25,11 +29,11 @@ pub(crate) async fn of_family(service: &Identity, family_hash: &[u8]) -> Result<
         .from(session::Entity)
         .and_where(session::Column::FamilyHash.eq(family_hash))
         .to_owned();
-    shortest(service, membership::Column::AccountId.in_subquery(account)).await
+    shortest(&*service.database, service, membership::Column::AccountId.in_subquery(account)).await
 }
 
-async fn shortest(service: &Identity, whose: Expr) -> Result<Duration, Error> {
-    let row = service.database.query_one(&asked_of(whose)).await?;
+async fn shortest(reader: &impl ConnectionTrait, service: &Identity, whose: Expr) -> Result<Duration, Error> {
+    let row = reader.query_one(&asked_of(whose)).await?;
     let asked: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
     let asked = asked.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
     let longest = service.config.session_life;

@@ -121,14 +121,20 @@ async fn note_community(service: &Identity, fact: &str, payload: &[u8]) -> Resul
     use community_rule::Column;
     let news = CommunityEvent::decode(payload).map_err(Failure::internal)?;
     let deleted = fact == "purged" || news.state() == CommunityState::Deleted;
-    let back = fact == "undeleted";
-    if !deleted && !back {
+    let suspended = news.state() == CommunityState::Suspended;
+    let back = matches!(fact, "undeleted" | "reactivated");
+    if !deleted && !suspended && !back {
         return Ok(());
     }
     let community: CommunityName = news.community.parse().map_err(Failure::internal)?;
     let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
-    let row = community_rule::Model { deleted, community_version: news.version, ..silent(community, root) };
-    let columns = [Column::Deleted, Column::CommunityVersion];
+    let row = community_rule::Model {
+        deleted,
+        suspended,
+        community_version: news.version,
+        ..silent(community, root)
+    };
+    let columns = [Column::Deleted, Column::Suspended, Column::CommunityVersion];
     keep(service, row, &columns, Column::CommunityVersion, news.version).await
 }
 
@@ -141,6 +147,7 @@ fn silent(community: CommunityName, root: CommunityName) -> community_rule::Mode
         enforce_two_factor: false,
         version: 0,
         deleted: false,
+        suspended: false,
         community_version: 0,
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use usher_runtime::clock::micros;
 use usher_runtime::{database, idempotency};
 
-use crate::entity::{account_mail, session, sign_in, sign_in_guard};
+use crate::entity::{account_mail, session, sign_in, sign_in_guard, sign_on};
 use crate::error::Error;
 use crate::{Identity, purge};
 
@@ -55,6 +55,8 @@ async fn sweep(service: &Identity) -> Result<(), Error> {
     forget::<account_mail::Entity, Uuid>(service, account_mail::Column::Id, old_mail).await?;
     let answered = old(Expr::col(idempotency::Column::CreateTime), ANSWER_LIFE);
     idempotency::Entity::delete_many().filter(answered).exec(&*service.database).await?;
+    let late = old(Expr::col(sign_on::Column::ExpireTime), Duration::ZERO);
+    forget::<sign_on::Entity, Vec<u8>>(service, sign_on::Column::StateHash, late).await?;
     let lockout = &service.config.lockout;
     let guard_life = GUARD_LIFE.max(lockout.within).max(lockout.duration);
     let held = Expr::col(sign_in_guard::Column::HoldTime);

@@ -21,6 +21,8 @@ pub struct Model {
     pub version: i64,
     /// Whether the community is deleted, and asks nothing until it is brought back.
     pub deleted: bool,
+    /// Whether the community is suspended. Nobody signs in by its connections.
+    pub suspended: bool,
     /// The number of the last change of the community that is known.
     pub community_version: i64,
 }

@@ -1,0 +1,296 @@
+use sandbox::{Caller, until};
+use serde_json::json;
+use tonic::Code;
+use usher_api::community::ListMembersRequest;
+use usher_api::identity::{ConnectionState, FinishSingleSignOnRequest, UpdateConnectionRequest};
+use uuid::Uuid;
+
+use super::{change_row, get, id};
+use crate::support::acts::suspend_community;
+use crate::support::oidc::{
+    Identity, Provider, accounts_of, connection, domain, finish, lie, service, sign_in, start,
+};
+use crate::support::people::{Person, admin};
+use crate::support::refusal::{refused, refused_fields};
+use crate::support::tree::{grant, invite, managed, token};
+use crate::support::{address, request_id};
+
+#[tokio::test]
+async fn makes_an_account_and_a_member() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
+
+    let answer = sign_in(&nobody, &provider, &connection, &mira).await.unwrap();
+    assert!(answer.created);
+    let credentials = answer.credentials.unwrap();
+    let user = get(&nobody.bearing(&credentials.access_token), "users/me").await.unwrap();
+    assert_eq!((user.email.as_str(), user.email_verified), (mira.email.as_str(), true));
+    assert_eq!((user.full_name.as_str(), user.authentication_methods.len()), ("Mira Okafor", 0));
+    is_member(&admin, &community, &user.name, true).await;
+
+    // The second time, it is the same account, whatever the provider says of the address.
+    let later = Identity { email: address("mira"), email_verified: false, ..mira };
+    let again = sign_in(&nobody, &provider, &connection, &later).await.unwrap();
+    assert_eq!((again.created, again.credentials.unwrap().user), (false, user.name));
+}
+
+/// Waits until `user` is a member, or requires that he is none.
+async fn is_member(admin: &Person, community: &str, user: &str, expected: bool) {
+    let listed = async || {
+        let request = ListMembersRequest { parent: community.to_owned(), ..ListMembersRequest::default() };
+        let members = admin.caller.community().list_members(request).await.unwrap().into_inner().members;
+        let member = members.into_iter().find(|member| member.user == user)?;
+        assert_eq!(member.roles.len(), 1);
+        assert_eq!(member.roles[0].role, format!("{community}/roles/guest"));
+        Some(())
+    };
+    if expected {
+        until("the person is a member", listed).await;
+    } else {
+        assert!(listed().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_state_and_a_code_serve_once() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
+    let begun = start(&nobody, &connection).await.unwrap();
+    let back = provider.walk(&begun, &mira).await;
+    finish(&nobody, &begun.state, &back["code"]).await.unwrap();
+    let again = finish(&nobody, &begun.state, &back["code"]).await;
+    refused(again, Code::Unauthenticated, "SIGN_ON_STATE_INVALID");
+    // The provider, too, sees a code once; and it belongs to the verifier of its own sign-in.
+    let other = start(&nobody, &connection).await.unwrap();
+    let again = finish(&nobody, &other.state, &back["code"]).await;
+    refused(again, Code::Unauthenticated, "PROVIDER_REFUSED");
+    let (victim, thief) =
+        (start(&nobody, &connection).await.unwrap(), start(&nobody, &connection).await.unwrap());
+    let code = provider.walk(&victim, &mira).await["code"].clone();
+    refused(finish(&nobody, &thief.state, &code).await, Code::Unauthenticated, "PROVIDER_REFUSED");
+}
+
+#[tokio::test]
+async fn a_state_belongs_to_its_connection() {
+    let (admin, first, second) = (admin().await, Provider::real().await, Provider::real().await);
+    let domain = domain();
+    let community = managed(&admin).await;
+    let here = connection(&admin, &community, &first, &[&domain]).await;
+    let there = connection(&admin, &community, &second, &[&domain]).await;
+    let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
+    let (begun_here, begun_there) =
+        (start(&nobody, &here).await.unwrap(), start(&nobody, &there).await.unwrap());
+    let back = second.walk(&begun_there, &mira).await;
+    refused(
+        finish(&nobody, &begun_here.state, &back["code"]).await,
+        Code::Unauthenticated,
+        "PROVIDER_REFUSED",
+    );
+    // The provider says who it is; that decides before anything is sent to the wrong one.
+    let request = FinishSingleSignOnRequest {
+        state: start(&nobody, &here).await.unwrap().state,
+        code: back["code"].clone(),
+        issuer: back["iss"].clone(),
+        device: String::new(),
+    };
+    let mixed = nobody.identity().finish_single_sign_on(request).await;
+    refused(mixed, Code::Unauthenticated, "PROVIDER_REFUSED");
+    assert_eq!(accounts_of(&mira.email).await, 0);
+}
+
+#[tokio::test]
+async fn believes_only_tokens_for_this_sign_in_that_the_provider_signed() {
+    let (admin, provider, domain) = (admin().await, Provider::liar().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
+    let lies = [
+        (json!({"iss": "http://127.0.0.1:1"}), "published"),
+        (json!({"aud": "somebody else"}), "published"),
+        (json!({"aud": ["usher", "somebody else"]}), "published"),
+        (json!({"nonce": "another"}), "published"),
+        (json!({"nonce": null}), "published"),
+        (json!({"exp": 1_000_000_000}), "published"),
+        (json!({"exp": null}), "published"),
+        (json!({"sub": ""}), "published"),
+        (json!({"sub": "x".repeat(256)}), "published"),
+        (json!({}), "other"),
+        (json!({}), "secret"),
+        (json!({}), "none"),
+    ];
+    for (claims, key) in lies {
+        let begun = start(&nobody, &connection).await.unwrap();
+        let code = lie(&provider, &begun, &mira, &claims, key);
+        let answer = finish(&nobody, &begun.state, &code).await;
+        let status = answer.expect_err(&format!("{claims} by {key} must be refused"));
+        let reason = crate::support::refusal::reason(&status);
+        assert!(
+            ["PROVIDER_REFUSED", "PROVIDER_UNAVAILABLE"].contains(&reason.as_str()),
+            "{claims} {key} {reason}"
+        );
+    }
+    assert_eq!(accounts_of(&mira.email).await, 0);
+    let begun = start(&nobody, &connection).await.unwrap();
+    let truth = lie(&provider, &begun, &mira, &json!({}), "published");
+    assert!(finish(&nobody, &begun.state, &truth).await.unwrap().created);
+}
+
+#[tokio::test]
+async fn believes_a_provider_for_verified_addresses_of_its_domains() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let nobody = Caller::nobody();
+    let unverified = Identity { email_verified: false, ..Identity::new(&domain) };
+    let answer = sign_in(&nobody, &provider, &connection, &unverified).await;
+    refused(answer, Code::PermissionDenied, "PROVIDER_EMAIL_NOT_VERIFIED");
+    for foreign in [format!("inner.{domain}"), format!("x{domain}"), "elsewhere.test".to_owned()] {
+        let answer = sign_in(&nobody, &provider, &connection, &Identity::new(&foreign)).await;
+        let metadata = refused(answer, Code::PermissionDenied, "PROVIDER_NOT_BELIEVED");
+        assert_eq!(metadata["domain"], foreign);
+    }
+}
+
+#[tokio::test]
+async fn takes_over_no_account_that_is_there() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, identity) = (Caller::nobody(), Identity::new(&domain));
+    let mira = Person::with_email(&nobody, &identity.email.to_uppercase()).await;
+    let answer = sign_in(&nobody, &provider, &connection, &identity).await;
+    refused(answer, Code::FailedPrecondition, "LINK_NEEDS_SIGN_IN");
+    change_row("UPDATE account SET email_verified = false WHERE id = $1", [id(&mira.name).into()]).await;
+    let answer = sign_in(&nobody, &provider, &connection, &identity).await;
+    refused(answer, Code::FailedPrecondition, "LINK_NEEDS_SIGN_IN");
+    let answer = sign_in(&mira.caller, &provider, &connection, &identity).await;
+    refused(answer, Code::PermissionDenied, "LINK_REFUSED");
+    change_row("UPDATE account SET email_verified = true WHERE id = $1", [id(&mira.name).into()]).await;
+
+    // Its person links it, nobody else.
+    let other = Person::new("other").await;
+    let answer = sign_in(&other.caller, &provider, &connection, &identity).await;
+    refused(answer, Code::PermissionDenied, "LINK_REFUSED");
+    let answer = sign_in(&mira.caller, &provider, &connection, &identity).await.unwrap();
+    assert_eq!((answer.created, answer.credentials.unwrap().user), (false, mira.name.clone()));
+    is_member(&admin, &community, &mira.name, true).await;
+    let answer = sign_in(&nobody, &provider, &connection, &identity).await.unwrap();
+    assert_eq!(answer.credentials.unwrap().user, mira.name);
+    let twin = Identity { subject: Uuid::new_v4().simple().to_string(), ..identity.clone() };
+    let answer = sign_in(&mira.caller, &provider, &connection, &twin).await;
+    refused(answer, Code::PermissionDenied, "LINK_REFUSED");
+    let answer = sign_in(&other.caller, &provider, &connection, &identity).await;
+    refused(answer, Code::PermissionDenied, "LINK_REFUSED");
+}
+
+#[tokio::test]
+async fn whoever_began_finishes() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, identity) = (Caller::nobody(), Identity::new(&domain));
+    let mira = Person::with_email(&nobody, &identity.email).await;
+    for (beginner, finisher) in
+        [(&nobody, &mira.caller), (&mira.caller, &nobody), (&admin.caller, &mira.caller)]
+    {
+        let begun = start(beginner, &connection).await.unwrap();
+        let back = provider.walk(&begun, &identity).await;
+        let answer = finish(finisher, &begun.state, &back["code"]).await;
+        refused(answer, Code::Unauthenticated, "SIGN_ON_STATE_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn comes_too_late_after_ten_minutes() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
+    let begun = start(&nobody, &connection).await.unwrap();
+    let back = provider.walk(&begun, &mira).await;
+    let sql = "UPDATE sign_on SET expire_time = create_time - 1 WHERE connection_id = $1";
+    let database = crate::support::rows::database(sandbox::Service::Identity).await;
+    use sea_orm::{ConnectionTrait as _, Statement};
+    let statement =
+        Statement::from_sql_and_values(database.get_database_backend(), sql, [id(&connection.name).into()]);
+    // The sweeper may have been faster.
+    database.execute_raw(statement).await.unwrap();
+    let answer = finish(&nobody, &begun.state, &back["code"]).await;
+    refused(answer, Code::Unauthenticated, "SIGN_ON_STATE_INVALID");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_stopped_ends_what_has_begun() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let mut connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
+    let begun = start(&nobody, &connection).await.unwrap();
+    let back = provider.walk(&begun, &mira).await;
+    connection.set_state(ConnectionState::Disabled);
+    update(&admin, &connection, &["state"]).await;
+    let answer = finish(&nobody, &begun.state, &back["code"]).await;
+    refused(answer, Code::FailedPrecondition, "CONNECTION_UNAVAILABLE");
+    refused(start(&nobody, &connection).await, Code::FailedPrecondition, "CONNECTION_UNAVAILABLE");
+    connection.set_state(ConnectionState::Enabled);
+    update(&admin, &connection, &["state"]).await;
+
+    let begun = start(&nobody, &connection).await.unwrap();
+    let back = provider.walk(&begun, &mira).await;
+    suspend_community(&admin, &community).await;
+    until("the identity service knows that the community is suspended", async || {
+        start(&nobody, &connection).await.err()
+    })
+    .await;
+    let answer = finish(&nobody, &begun.state, &back["code"]).await;
+    refused(answer, Code::FailedPrecondition, "CONNECTION_UNAVAILABLE");
+    assert_eq!(accounts_of(&mira.email).await, 0);
+}
+
+async fn update(admin: &Person, connection: &usher_api::identity::Connection, mask: &[&str]) {
+    let paths = mask.iter().map(|path| (*path).to_owned()).collect();
+    let request = UpdateConnectionRequest {
+        connection: Some(usher_api::identity::Connection { etag: String::new(), ..connection.clone() }),
+        update_mask: Some(prost_types::FieldMask { paths }),
+        client_secret: String::new(),
+        request_id: request_id(),
+    };
+    service(admin).identity().update_connection(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_was_invited_is_still_asked() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let (community, elsewhere) = (managed(&admin).await, managed(&admin).await);
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
+    let invitation = invite(&admin, &elsewhere, &mira.email, vec![grant(&elsewhere, &["guest"])]).await;
+    let credentials = sign_in(&nobody, &provider, &connection, &mira).await.unwrap().credentials.unwrap();
+    is_member(&admin, &community, &credentials.user, true).await;
+    is_member(&admin, &elsewhere, &credentials.user, false).await;
+    let caller = nobody.bearing(&credentials.access_token);
+    let request = usher_api::invitation::AcceptInvitationRequest {
+        token: token(&admin, &invitation.name).await,
+        ..usher_api::invitation::AcceptInvitationRequest::default()
+    };
+    caller.invitation().accept_invitation(request).await.unwrap();
+    is_member(&admin, &elsewhere, &credentials.user, true).await;
+}
+
+#[tokio::test]
+async fn tells_all_that_is_wrong() {
+    let request = FinishSingleSignOnRequest {
+        state: String::new(),
+        code: String::new(),
+        issuer: "x".repeat(501),
+        device: "x".repeat(201),
+    };
+    let answer = Caller::nobody().identity().finish_single_sign_on(request).await;
+    refused_fields(answer, &["state", "code", "issuer", "device"]);
+    let answer = finish(&Caller::nobody(), "usher_so_nobody", "code").await;
+    refused(answer, Code::Unauthenticated, "SIGN_ON_STATE_INVALID");
+}
