@@ -25,6 +25,7 @@ mod reset_password;
 mod revoke_all_sessions;
 mod revoke_session;
 mod session_limit;
+mod start_single_sign_on;
 mod sweeper;
 mod update_user;
 mod update_user_picture;

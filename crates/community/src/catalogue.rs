@@ -49,9 +49,12 @@ pub(crate) const ROLES_CREATE: &str = "roles.create";
 /// To give roles beyond one's own, as far as they administer nothing.
 pub(crate) const ROLES_ASSIGN: &str = "roles.assign";
 
+/// To connect identity providers, and to disconnect them.
+pub(crate) const CONNECTIONS_MANAGE: &str = "connections.manage";
+
 /// Usher's own permissions. A migration puts them into the catalogue: whoever adds one here adds a step that
 /// calls [`insert_own`] again.
-const OWN: [(&str, Category, &str); 22] = [
+const OWN: [(&str, Category, &str); 23] = [
     (COMMUNITIES_GET, Category::View, "See the community."),
     (COMMUNITIES_UPDATE, Category::Admin, "Change the name, description and web site of the community."),
     (COMMUNITIES_CREATE, Category::Admin, "Create managed communities inside the community."),
@@ -78,6 +81,7 @@ const OWN: [(&str, Category, &str); 22] = [
     ("apiKeys.list", Category::View, "See the API keys of the community."),
     ("apiKeys.create", Category::Admin, "Create API keys."),
     ("apiKeys.revoke", Category::Admin, "Revoke API keys."),
+    (CONNECTIONS_MANAGE, Category::Admin, "Connect identity providers that people sign in by."),
 ];
 
 /// The names under which the origin of the product knew permissions. There, members were only ever added by

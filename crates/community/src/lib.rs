@@ -10,6 +10,7 @@
 //! | `role.rs`, `role_draft.rs`, `role_usage.rs` | built-in roles, custom roles as requests say them, and who uses one |
 //! | `grants.rs` | whether somebody may give roles or take them |
 //! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
+//! | `connection.rs` | the identity providers of communities, which the identity service keeps |
 //! | `enrolment.rs` | who becomes a member by signing in at the community's identity provider |
 //! | `lifecycle.rs`, `profile.rs`, `settings.rs` | what is to say of a community |
 //! | `people.rs`, `roster.rs` | what lists tell of people |
@@ -29,6 +30,7 @@ mod administrators;
 mod authority;
 mod catalogue;
 mod config;
+mod connection;
 mod consistency;
 mod enrolment;
 mod entity;

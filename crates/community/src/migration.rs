@@ -17,6 +17,7 @@ mod m0014_create_image;
 mod m0015_create_offer;
 mod m0016_index_role_permission;
 mod m0017_extend_person;
+mod m0018_insert_connections_permission;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0015_create_offer::Migration));
         steps.push(Box::new(m0016_index_role_permission::Migration));
         steps.push(Box::new(m0017_extend_person::Migration));
+        steps.push(Box::new(m0018_insert_connections_permission::Migration));
         steps
     }
 }

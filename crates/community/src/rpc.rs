@@ -5,10 +5,12 @@ mod batch_check_access;
 mod check_access;
 mod check_grants;
 mod create_community;
+mod create_connection;
 mod create_member;
 mod create_role;
 mod deactivate_user;
 mod delete_community;
+mod delete_connection;
 mod delete_member;
 mod delete_role;
 mod delete_user;
@@ -17,12 +19,14 @@ mod explain_access;
 mod get_community;
 mod get_community_image;
 mod get_community_settings;
+mod get_connection;
 mod get_member;
 mod get_role;
 mod get_role_usage;
 mod leave_community;
 mod list_accessible_communities;
 mod list_communities;
+mod list_connections;
 mod list_effective_roles;
 mod list_members;
 mod list_members_with_access;
@@ -39,6 +43,7 @@ mod undelete_user;
 mod update_community;
 mod update_community_image;
 mod update_community_settings;
+mod update_connection;
 mod update_member;
 mod update_role;
 
@@ -356,5 +361,45 @@ impl CommunityService for Community {
     ) -> Answer<pb::UndeleteUserResponse> {
         let (caller, message) = open(request);
         answer(undelete_user::undelete_user(self, &caller, message).await)
+    }
+
+    async fn create_connection(
+        &self,
+        request: Request<pb::CreateConnectionRequest>,
+    ) -> Answer<pb::CreateConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(create_connection::create_connection(self, &caller, message).await)
+    }
+
+    async fn get_connection(
+        &self,
+        request: Request<pb::GetConnectionRequest>,
+    ) -> Answer<pb::GetConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(get_connection::get_connection(self, &caller, message).await)
+    }
+
+    async fn list_connections(
+        &self,
+        request: Request<pb::ListConnectionsRequest>,
+    ) -> Answer<pb::ListConnectionsResponse> {
+        let (caller, message) = open(request);
+        answer(list_connections::list_connections(self, &caller, message).await)
+    }
+
+    async fn update_connection(
+        &self,
+        request: Request<pb::UpdateConnectionRequest>,
+    ) -> Answer<pb::UpdateConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(update_connection::update_connection(self, &caller, message).await)
+    }
+
+    async fn delete_connection(
+        &self,
+        request: Request<pb::DeleteConnectionRequest>,
+    ) -> Answer<pb::DeleteConnectionResponse> {
+        let (caller, message) = open(request);
+        answer(delete_connection::delete_connection(self, &caller, message).await)
     }
 }

@@ -123,8 +123,9 @@ impl Error {
             Self::UserExists => Code::AlreadyExists,
             Self::UserNotFound { .. } | Self::SessionNotFound(_) | Self::PictureNotFound(_) => Code::NotFound,
             Self::ConnectionNotFound(_) => Code::NotFound,
-            Self::ConnectionUnavailable(_) | Self::LinkNeedsSignIn => Code::FailedPrecondition,
-            Self::ConnectionLimitReached(_) => Code::ResourceExhausted,
+            Self::ConnectionUnavailable(_) | Self::ConnectionLimitReached(_) | Self::LinkNeedsSignIn => {
+                Code::FailedPrecondition
+            }
             Self::SignOnStateInvalid | Self::ProviderRefused(_) => Code::Unauthenticated,
             Self::ProviderUnavailable(_) => Code::Unavailable,
             Self::ProviderEmailNotVerified(_) | Self::ProviderNotBelieved { .. } | Self::LinkRefused => {

@@ -2,18 +2,18 @@ use sandbox::{Caller, until};
 use serde_json::json;
 use tonic::Code;
 use usher_api::community::ListMembersRequest;
-use usher_api::identity::{ConnectionState, FinishSingleSignOnRequest, UpdateConnectionRequest};
+use usher_api::identity::{ConnectionState, FinishSingleSignOnRequest};
 use uuid::Uuid;
 
 use super::{change_row, get, id};
 use crate::support::acts::suspend_community;
+use crate::support::address;
 use crate::support::oidc::{
-    Identity, Provider, accounts_of, connection, domain, finish, lie, service, sign_in, start,
+    Identity, Provider, accounts_of, connection, domain, finish, lie, sign_in, start, update,
 };
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::tree::{grant, invite, managed, token};
-use crate::support::{address, request_id};
 
 #[tokio::test]
 async fn makes_an_account_and_a_member() {
@@ -232,12 +232,12 @@ async fn a_connection_that_is_stopped_ends_what_has_begun() {
     let begun = start(&nobody, &connection).await.unwrap();
     let back = provider.walk(&begun, &mira).await;
     connection.set_state(ConnectionState::Disabled);
-    update(&admin, &connection, &["state"]).await;
+    connection = update(&admin, &connection, &["state"]).await.unwrap();
     let answer = finish(&nobody, &begun.state, &back["code"]).await;
     refused(answer, Code::FailedPrecondition, "CONNECTION_UNAVAILABLE");
     refused(start(&nobody, &connection).await, Code::FailedPrecondition, "CONNECTION_UNAVAILABLE");
     connection.set_state(ConnectionState::Enabled);
-    update(&admin, &connection, &["state"]).await;
+    connection = update(&admin, &connection, &["state"]).await.unwrap();
 
     let begun = start(&nobody, &connection).await.unwrap();
     let back = provider.walk(&begun, &mira).await;
@@ -249,17 +249,6 @@ async fn a_connection_that_is_stopped_ends_what_has_begun() {
     let answer = finish(&nobody, &begun.state, &back["code"]).await;
     refused(answer, Code::FailedPrecondition, "CONNECTION_UNAVAILABLE");
     assert_eq!(accounts_of(&mira.email).await, 0);
-}
-
-async fn update(admin: &Person, connection: &usher_api::identity::Connection, mask: &[&str]) {
-    let paths = mask.iter().map(|path| (*path).to_owned()).collect();
-    let request = UpdateConnectionRequest {
-        connection: Some(usher_api::identity::Connection { etag: String::new(), ..connection.clone() }),
-        update_mask: Some(prost_types::FieldMask { paths }),
-        client_secret: String::new(),
-        request_id: request_id(),
-    };
-    service(admin).identity().update_connection(request).await.unwrap();
 }
 
 #[tokio::test]

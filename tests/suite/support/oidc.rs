@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use prost_types::FieldMask;
 use sandbox::process::Process;
 use sandbox::{Caller, Service, current, ports, until};
 use serde_json::{Value as Json, json};
@@ -13,9 +14,10 @@ use tokio::net::TcpStream;
 use tonic::Status;
 use url::Url;
 use url::form_urlencoded::Serializer;
+use usher_api::community::{CreateConnectionRequest, UpdateConnectionRequest};
 use usher_api::identity::{
-    Connection, CreateConnectionRequest, FinishSingleSignOnRequest, FinishSingleSignOnResponse,
-    StartSingleSignOnRequest, StartSingleSignOnResponse,
+    Connection, FinishSingleSignOnRequest, FinishSingleSignOnResponse, StartSingleSignOnRequest,
+    StartSingleSignOnResponse,
 };
 use uuid::Uuid;
 
@@ -142,35 +144,51 @@ pub fn lie(
     URL_SAFE_NO_PAD.encode(code.to_string())
 }
 
-/// A connection of `community` to `provider`, believed for `domains`, whose members become guests.
+/// What a connection to `provider` is made of, believed for `domains`, whose people become guests of `community`.
+pub fn draft(community: &str, provider: &str, domains: &[&str]) -> CreateConnectionRequest {
+    let connection = Connection {
+        display_name: "Example Corporation".to_owned(),
+        issuer: provider.to_owned(),
+        client_id: CLIENT_ID.to_owned(),
+        email_domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+        default_role: format!("{community}/roles/guest"),
+        ..Connection::default()
+    };
+    CreateConnectionRequest {
+        parent: community.to_owned(),
+        connection: Some(connection),
+        client_secret: CLIENT_SECRET.to_owned(),
+        request_id: request_id(),
+    }
+}
+
+/// Makes such a connection.
 pub async fn connection(
     admin: &Person,
     community: &str,
     provider: &Provider,
     domains: &[&str],
 ) -> Connection {
-    let connection = Connection {
-        display_name: "Example Corporation".to_owned(),
-        issuer: provider.issuer.clone(),
-        client_id: CLIENT_ID.to_owned(),
-        email_domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
-        default_role: format!("{community}/roles/guest"),
-        ..Connection::default()
-    };
-    let request = CreateConnectionRequest {
-        parent: community.to_owned(),
-        connection: Some(connection),
-        client_secret: CLIENT_SECRET.to_owned(),
-        request_id: request_id(),
-        root: community.to_owned(),
-    };
-    let answer = service(admin).identity().create_connection(request).await;
-    answer.expect("the connection is made").into_inner().connection.expect("it comes")
+    create(admin, draft(community, &provider.issuer, domains)).await.expect("the connection is made")
 }
 
-/// The community service, acting for `person`.
-pub fn service(person: &Person) -> Caller {
-    person.caller.service("community").on_behalf_of(&person.credentials.access_token)
+/// Makes a connection.
+pub async fn create(maker: &Person, request: CreateConnectionRequest) -> Result<Connection, Status> {
+    let answer = maker.caller.community().create_connection(request).await?;
+    Ok(answer.into_inner().connection.expect("it comes"))
+}
+
+/// Changes the fields of `mask`.
+pub async fn update(maker: &Person, connection: &Connection, mask: &[&str]) -> Result<Connection, Status> {
+    let paths = mask.iter().map(|path| (*path).to_owned()).collect();
+    let request = UpdateConnectionRequest {
+        connection: Some(connection.clone()),
+        update_mask: Some(FieldMask { paths }),
+        client_secret: String::new(),
+        request_id: request_id(),
+    };
+    let answer = maker.caller.community().update_connection(request).await?;
+    Ok(answer.into_inner().connection.expect("it comes"))
 }
 
 /// Begins to sign in.
