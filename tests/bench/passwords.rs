@@ -65,7 +65,7 @@ async fn create(suite: &Description, email: &str) {
         password: PASSWORD.to_owned(),
         terms_version: "1".to_owned(),
         request_id: Uuid::new_v4().to_string(),
-        community_names: Vec::new(),
+        ..CreateUserRequest::default()
     };
     let answer = Caller::nobody_at(suite).service("invitation").identity().create_user(request).await;
     answer.expect("the account is made");

@@ -40,6 +40,7 @@ mod reactivate_community;
 mod reactivate_member;
 mod reactivate_user;
 mod register_permissions;
+mod reset_member_two_factor;
 mod suspend_community;
 mod suspend_member;
 mod undelete_community;
@@ -65,7 +66,7 @@ use usher_api::community::{
 };
 use uuid::Uuid;
 
-use crate::support::acts::{member_name, remove_member};
+use crate::support::acts::member_name;
 use crate::support::people::{Person, account};
 use crate::support::refusal::refused;
 use crate::support::rows::{age_account, age_membership, age_person, database};
@@ -239,14 +240,6 @@ async fn outsiders(admin: &Person, tree: &Tree) -> [Person; 3] {
         holder(admin, &tree.root, vec![grant(&tree.inside[1], &["admin"])]).await,
         Person::new("stranger").await,
     ]
-}
-
-/// Makes somebody else the administrator of a community at the top. The platform administrator who made it is nobody there any
-/// more.
-async fn hand_over(admin: &Person, top: &str) -> Person {
-    let owner = holder(admin, top, vec![grant(top, &["admin"])]).await;
-    remove_member(&owner, top, &admin.name).await;
-    owner
 }
 
 /// Requires that the call was refused for want of `permission` on `resource`.

@@ -9,6 +9,7 @@ pub mod refusal;
 pub mod rows;
 pub mod source;
 pub mod tree;
+pub mod two_factor;
 
 use uuid::Uuid;
 

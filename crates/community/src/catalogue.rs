@@ -36,6 +36,8 @@ pub(crate) const MEMBERS_UPDATE: &str = "members.update";
 pub(crate) const MEMBERS_DELETE: &str = "members.delete";
 /// To suspend and reactivate members.
 pub(crate) const MEMBERS_SUSPEND: &str = "members.suspend";
+/// To take the second factor from members who lost it.
+pub(crate) const MEMBERS_RESET_TWO_FACTOR: &str = "members.resetTwoFactor";
 /// To change roles.
 pub(crate) const ROLES_UPDATE: &str = "roles.update";
 /// To delete roles.
@@ -54,7 +56,7 @@ pub(crate) const CONNECTIONS_MANAGE: &str = "connections.manage";
 
 /// Usher's own permissions. A migration puts them into the catalogue: whoever adds one here adds a step that
 /// calls [`insert_own`] again.
-const OWN: [(&str, Category, &str); 23] = [
+const OWN: [(&str, Category, &str); 24] = [
     (COMMUNITIES_GET, Category::View, "See the community."),
     (COMMUNITIES_UPDATE, Category::Admin, "Change the name, description and web site of the community."),
     (COMMUNITIES_CREATE, Category::Admin, "Create managed communities inside the community."),
@@ -64,6 +66,7 @@ const OWN: [(&str, Category, &str); 23] = [
     (MEMBERS_UPDATE, Category::Admin, "Change the roles of members."),
     (MEMBERS_DELETE, Category::Admin, "Remove members."),
     (MEMBERS_SUSPEND, Category::Admin, "Deactivate and reactivate members."),
+    (MEMBERS_RESET_TWO_FACTOR, Category::Admin, "Let members who lost their second factor enrol anew."),
     ("invitations.list", Category::View, "See invitations into the community."),
     (INVITATIONS_CREATE, Category::Admin, "Invite people."),
     ("invitations.update", Category::Admin, "Change invitations."),

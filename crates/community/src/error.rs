@@ -169,6 +169,9 @@ pub enum Error {
     /// The account administers the platform.
     #[error("the account administers the platform")]
     PlatformAdministrator(UserName),
+    /// He is not only this community's.
+    #[error("{0} belongs to communities where the caller may not do this, too")]
+    MemberElsewhere(UserName),
     /// The database is older than the write that the token names.
     #[error("the database does not hold the write that the consistency token names")]
     ConsistencyNotReached,
@@ -244,7 +247,8 @@ impl Error {
             | Self::UserNotDeactivated(_)
             | Self::UserDeleted(_)
             | Self::UserNotDeleted(_)
-            | Self::PlatformAdministrator(_) => Code::FailedPrecondition,
+            | Self::PlatformAdministrator(_)
+            | Self::MemberElsewhere(_) => Code::FailedPrecondition,
             Self::SeatLimitReached { .. } => Code::ResourceExhausted,
             Self::ConsistencyNotReached => Code::Unavailable,
             Self::RoleExceedsAuthority { .. } => Code::PermissionDenied,
@@ -292,6 +296,7 @@ impl Error {
             Self::UserDeleted(_) => ErrorReason::UserDeleted,
             Self::UserNotDeleted(_) => ErrorReason::UserNotDeleted,
             Self::PlatformAdministrator(_) => ErrorReason::PlatformAdministrator,
+            Self::MemberElsewhere(_) => ErrorReason::MemberElsewhere,
             Self::ConsistencyNotReached => ErrorReason::ConsistencyNotReached,
             Self::ConsistencyTokenInvalid => ErrorReason::ConsistencyTokenInvalid,
             Self::Shared(_) => ErrorReason::Unspecified,
@@ -320,7 +325,8 @@ impl Error {
             | Self::UserNotDeactivated(user)
             | Self::UserDeleted(user)
             | Self::UserNotDeleted(user)
-            | Self::PlatformAdministrator(user) => vec![("user", user.to_string())],
+            | Self::PlatformAdministrator(user)
+            | Self::MemberElsewhere(user) => vec![("user", user.to_string())],
             Self::CommunityNotActive { community, state } => vec![
                 ("community", community.to_string()),
                 ("state", if *state == State::Deleted { "DELETED" } else { "SUSPENDED" }.to_owned()),

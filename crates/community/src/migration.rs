@@ -18,6 +18,7 @@ mod m0015_create_offer;
 mod m0016_index_role_permission;
 mod m0017_extend_person;
 mod m0018_insert_connections_permission;
+mod m0020_insert_two_factor_permission;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0016_index_role_permission::Migration));
         steps.push(Box::new(m0017_extend_person::Migration));
         steps.push(Box::new(m0018_insert_connections_permission::Migration));
+        steps.push(Box::new(m0020_insert_two_factor_permission::Migration));
         steps
     }
 }

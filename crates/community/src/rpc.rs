@@ -36,6 +36,7 @@ mod reactivate_community;
 mod reactivate_member;
 mod reactivate_user;
 mod register_permissions;
+mod reset_member_two_factor;
 mod suspend_community;
 mod suspend_member;
 mod undelete_community;
@@ -236,6 +237,14 @@ impl CommunityService for Community {
     ) -> Answer<pb::UpdateMemberResponse> {
         let (caller, message) = open(request);
         answer(update_member::update_member(self, &caller, message).await)
+    }
+
+    async fn reset_member_two_factor(
+        &self,
+        request: Request<pb::ResetMemberTwoFactorRequest>,
+    ) -> Answer<pb::ResetMemberTwoFactorResponse> {
+        let (caller, message) = open(request);
+        answer(reset_member_two_factor::reset_member_two_factor(self, &caller, message).await)
     }
 
     async fn suspend_member(

@@ -29,7 +29,7 @@ impl Identity {
         let context = Context::new(email, full_name, []);
         let chosen = self
             .password_policy
-            .choose("password", password.expose_secret(), context, &mut violations)
+            .choose("password", password.expose_secret(), (false, context), &mut violations)
             .await?;
         violations.finish()?;
         let (Some(profile), Some(Chosen { password, .. })) = (profile, chosen) else {

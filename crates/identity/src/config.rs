@@ -35,6 +35,8 @@ pub struct Config {
     /// How long a client that lost an answer may repeat a refresh.
     #[serde(with = "humantime_serde")]
     pub refresh_grace: Duration,
+    /// What apps that show codes call this service, beside the address of the account.
+    pub two_factor_issuer: String,
     /// How many passwords may be tried.
     pub lockout: LockoutConfig,
     /// How people sign in by the identity providers of their communities.
@@ -59,6 +61,7 @@ impl Default for Config {
             session_life: Duration::from_hours(30 * 24),
             longest_session: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),
+            two_factor_issuer: "Usher".to_owned(),
             lockout: LockoutConfig::default(),
             single_sign_on: SingleSignOnConfig::default(),
             sweep_interval: Duration::from_mins(10),

@@ -103,6 +103,30 @@ pub enum Error {
     /// They are not the same person.
     #[error("the identity at the provider cannot be linked with this account")]
     LinkRefused,
+    /// Not what the person has, or it was used.
+    #[error("the code is wrong, or was used")]
+    SecondFactorInvalid,
+    /// No challenge for this.
+    #[error("nobody was challenged with this token, or its time is over; sign in again")]
+    ChallengeInvalid,
+    /// The password is all that there is.
+    #[error("{0} has no second factor")]
+    TwoFactorNotEnabled(UserName),
+    /// A community asks for it.
+    #[error("a community of {0} asks for a second factor")]
+    TwoFactorEnforced(UserName),
+    /// Nothing to confirm.
+    #[error("no enrolment was started, or its time is over")]
+    EnrollmentInvalid,
+    /// A community asks for what the person does not have.
+    #[error("a community asks for a second factor: enrol, or sign in again")]
+    SecondFactorRequired,
+    /// It is long enough only beside a second factor.
+    #[error("without a second factor the password is too short")]
+    PasswordTooShort(UserName),
+    /// There is no password to be asked for.
+    #[error("the sign-in is too long ago; sign in again")]
+    SignInNotRecent,
     /// There is a platform administrator already. Only bootstrap meets it.
     #[error("there is a platform administrator already")]
     Bootstrapped,
@@ -121,27 +145,38 @@ impl Error {
     fn code(&self) -> Code {
         match self {
             Self::UserExists => Code::AlreadyExists,
-            Self::UserNotFound { .. } | Self::SessionNotFound(_) | Self::PictureNotFound(_) => Code::NotFound,
-            Self::ConnectionNotFound(_) => Code::NotFound,
-            Self::ConnectionUnavailable(_) | Self::ConnectionLimitReached(_) | Self::LinkNeedsSignIn => {
-                Code::FailedPrecondition
-            }
-            Self::SignOnStateInvalid | Self::ProviderRefused(_) => Code::Unauthenticated,
-            Self::ProviderUnavailable(_) => Code::Unavailable,
-            Self::ProviderEmailNotVerified(_) | Self::ProviderNotBelieved { .. } | Self::LinkRefused => {
-                Code::PermissionDenied
-            }
+            Self::UserNotFound { .. }
+            | Self::SessionNotFound(_)
+            | Self::PictureNotFound(_)
+            | Self::ConnectionNotFound(_) => Code::NotFound,
             Self::PictureInvalid(_) | Self::MailTokenInvalid => Code::InvalidArgument,
-            Self::CredentialsInvalid | Self::RefreshTokenInvalid | Self::RefreshTokenReused => {
-                Code::Unauthenticated
-            }
+            Self::CredentialsInvalid
+            | Self::RefreshTokenInvalid
+            | Self::RefreshTokenReused
+            | Self::SecondFactorInvalid
+            | Self::ChallengeInvalid
+            | Self::SignOnStateInvalid
+            | Self::ProviderRefused(_) => Code::Unauthenticated,
+            Self::CurrentPasswordInvalid
+            | Self::ProviderEmailNotVerified(_)
+            | Self::ProviderNotBelieved { .. }
+            | Self::LinkRefused => Code::PermissionDenied,
             Self::SignInThrottled | Self::MailThrottled => Code::ResourceExhausted,
-            Self::CurrentPasswordInvalid => Code::PermissionDenied,
+            Self::ProviderUnavailable(_) => Code::Unavailable,
             Self::SignInLocked { .. }
             | Self::PasswordNotSet { .. }
             | Self::MailEnded
             | Self::UserNotActive(_)
-            | Self::EmailVerified(_) => Code::FailedPrecondition,
+            | Self::EmailVerified(_)
+            | Self::ConnectionUnavailable(_)
+            | Self::ConnectionLimitReached(_)
+            | Self::LinkNeedsSignIn
+            | Self::TwoFactorNotEnabled(_)
+            | Self::TwoFactorEnforced(_)
+            | Self::EnrollmentInvalid
+            | Self::SecondFactorRequired
+            | Self::PasswordTooShort(_)
+            | Self::SignInNotRecent => Code::FailedPrecondition,
             // Never asked: no RPC bootstraps or names a key, and shared failures make their own status.
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => Code::Unknown,
         }
@@ -176,6 +211,14 @@ impl Error {
             Self::ProviderNotBelieved { .. } => ErrorReason::ProviderNotBelieved,
             Self::LinkNeedsSignIn => ErrorReason::LinkNeedsSignIn,
             Self::LinkRefused => ErrorReason::LinkRefused,
+            Self::SecondFactorInvalid => ErrorReason::SecondFactorInvalid,
+            Self::ChallengeInvalid => ErrorReason::ChallengeInvalid,
+            Self::TwoFactorNotEnabled(_) => ErrorReason::TwoFactorNotEnabled,
+            Self::TwoFactorEnforced(_) => ErrorReason::TwoFactorEnforced,
+            Self::EnrollmentInvalid => ErrorReason::EnrollmentInvalid,
+            Self::SecondFactorRequired => ErrorReason::SecondFactorRequired,
+            Self::PasswordTooShort(_) => ErrorReason::PasswordTooShort,
+            Self::SignInNotRecent => ErrorReason::SignInNotRecent,
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => {
                 ErrorReason::Unspecified
             }
@@ -187,9 +230,12 @@ impl Error {
             Self::UserNotFound { user } | Self::PasswordNotSet { user } => vec![("user", user.clone())],
             Self::SessionNotFound(session) => vec![("session", session.to_string())],
             Self::PictureInvalid(problem) => vec![("problem", problem.id().to_owned())],
-            Self::PictureNotFound(user) | Self::EmailVerified(user) | Self::UserNotActive(user) => {
-                vec![("user", user.to_string())]
-            }
+            Self::PictureNotFound(user)
+            | Self::EmailVerified(user)
+            | Self::UserNotActive(user)
+            | Self::TwoFactorNotEnabled(user)
+            | Self::TwoFactorEnforced(user)
+            | Self::PasswordTooShort(user) => vec![("user", user.to_string())],
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::ConnectionNotFound(connection)
             | Self::ConnectionUnavailable(connection)
@@ -201,6 +247,11 @@ impl Error {
             Self::SignOnStateInvalid
             | Self::LinkNeedsSignIn
             | Self::LinkRefused
+            | Self::SecondFactorInvalid
+            | Self::ChallengeInvalid
+            | Self::EnrollmentInvalid
+            | Self::SecondFactorRequired
+            | Self::SignInNotRecent
             | Self::UserExists
             | Self::CredentialsInvalid
             | Self::CurrentPasswordInvalid

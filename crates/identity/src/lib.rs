@@ -8,7 +8,8 @@
 //! | `password.rs`, `password/` | what a password may be, and its slow hash |
 //! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
 //! | `lockout.rs`, `confirmation.rs` | how many passwords may be tried, and asking for one once more |
-//! | `session_limit.rs`, `subscriber.rs` | what communities ask of sessions |
+//! | `second_factor.rs`, `second_factor/`, `admission.rs` | what is shown beside the password, and what follows |
+//! | `community_rules.rs`, `subscriber.rs` | what communities ask of sessions and sign-ins |
 //! | `account_mail.rs` | mails about accounts, and what their links open |
 //! | `connection.rs`, `single_sign_on.rs`, `single_sign_on/` | the identity providers of communities, and signing in by them |
 //! | `signing_keys.rs`, `signing_keys/` | the keys that sign access tokens, and their rotation |
@@ -21,7 +22,9 @@
 mod access;
 mod account;
 mod account_mail;
+mod admission;
 mod bootstrap;
+mod community_rules;
 mod config;
 mod confirmation;
 mod connection;
@@ -34,9 +37,9 @@ mod password;
 mod purge;
 mod refresh_token;
 mod rpc;
+mod second_factor;
 mod seed;
 mod session;
-mod session_limit;
 mod signing_keys;
 mod single_sign_on;
 mod subscriber;

@@ -1,4 +1,4 @@
-//! Guessing passwords: how many guesses there are for an address, and from one source.
+//! Guessing passwords and codes: how many guesses there are for an address, and from one source.
 //!
 //! An attempt is counted before its password is looked at, so that fifty at once are no more guesses than fifty in a row; as long as
 //! it is being looked at, it takes the place of a failure, and more than there are places for wait. What is counted commits by
@@ -61,9 +61,17 @@ const PLACE_LIFE: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_millis(50);
 const MOST_WAITS: usize = 200;
 
-/// An attempt whose password is being looked at.
+/// How long wrong second factors count: whoever shows one knows the password, so neither may he try again after a minute, nor is an
+/// honest person disturbed.
+const SECOND_FACTOR_WITHIN: Duration = Duration::from_hours(24);
+
+/// An attempt whose password, or second factor, is being looked at.
 #[derive(Debug)]
-pub(crate) struct Attempt(Model);
+pub(crate) struct Attempt {
+    row: Model,
+    /// How long failures count.
+    within: Duration,
+}
 
 /// What a password is guessed for. Guesses for one count apart from those for others.
 pub(crate) enum Target<'a> {
@@ -71,6 +79,10 @@ pub(crate) enum Target<'a> {
     SignIn(&'a EmailAddress),
     /// Confirming something while signed in. An outsider, who can lock the address, cannot lock this.
     Confirmation(UserName),
+    /// Showing a second factor, after the first.
+    SecondFactor(UserName),
+    /// Signing in by an identity provider, where nothing can be guessed.
+    Provider(UserName),
 }
 
 impl Target<'_> {
@@ -78,6 +90,16 @@ impl Target<'_> {
         match self {
             Self::SignIn(email) => service.sealing.fingerprint("sign-in", &[email.canonical().as_bytes()]),
             Self::Confirmation(user) => service.sealing.fingerprint("confirmation", &[user.0.as_bytes()]),
+            Self::SecondFactor(user) => service.sealing.fingerprint("second factor", &[user.0.as_bytes()]),
+            Self::Provider(user) => service.sealing.fingerprint("provider", &[user.0.as_bytes()]),
+        }
+    }
+
+    /// How long failures count.
+    fn within(&self, service: &Identity) -> Duration {
+        match self {
+            Self::SignIn(_) | Self::Confirmation(_) | Self::Provider(_) => service.config.lockout.within,
+            Self::SecondFactor(_) => SECOND_FACTOR_WITHIN,
         }
     }
 }
@@ -91,10 +113,9 @@ pub(crate) async fn begin(
     target: Target<'_>,
     whereabouts: &Whereabouts,
 ) -> Result<Attempt, Error> {
-    let key = target.key(service);
     require_quiet_source(service, whereabouts.source).await?;
     for _ in 0..MOST_WAITS {
-        if let Some(attempt) = take_place(service, &key, whereabouts).await? {
+        if let Some(attempt) = take_place(service, &target, whereabouts).await? {
             return Ok(attempt);
         }
         tokio::time::sleep(WAIT).await;
@@ -105,24 +126,50 @@ pub(crate) async fn begin(
 /// The attempt, if there is a place for it.
 async fn take_place(
     service: &Identity,
-    key: &[u8],
+    target: &Target<'_>,
     whereabouts: &Whereabouts,
 ) -> Result<Option<Attempt>, Error> {
     let change = service.database.change().await?;
-    let guard = hold(&change, key).await?;
+    let (key, within) = (target.key(service), target.within(service));
+    let guard = hold(&change, &key).await?;
     let now = guard.hold_time;
     if let Some(unlock_time) = guard.unlock_time.filter(|unlock_time| *unlock_time > now) {
         return Err(Error::SignInLocked { unlock_time });
     }
     let pending = Column::Outcome.eq(Outcome::Pending).and(Column::CreateTime.gt(now.before(PLACE_LIFE)));
-    let pending = Entity::find().filter(Column::AddressKey.eq(key)).filter(pending).count(&*change).await?;
+    let pending =
+        Entity::find().filter(Column::AddressKey.eq(key.as_slice())).filter(pending).count(&*change).await?;
     let most = u64::from(service.config.lockout.failures.get());
-    if pending + failures(service, &change, &guard).await? >= most {
+    if pending + failures(&change, &guard, within).await? >= most {
         return Ok(None);
     }
+    let row = insert(service, &change, (key, now), whereabouts).await?;
+    change.commit().await?;
+    Ok(Some(Attempt { row, within }))
+}
+
+/// Counts, within `change`, somebody in whom an identity provider vouches for.
+pub(crate) async fn arrive(
+    service: &Identity,
+    change: &Change,
+    account: &Account,
+    whereabouts: &Whereabouts,
+) -> Result<Attempt, Error> {
+    let target = Target::Provider(account.name());
+    let guard = hold(change, &target.key(service)).await?;
+    let row = insert(service, change, (guard.address_key, guard.hold_time), whereabouts).await?;
+    Ok(Attempt { row, within: target.within(service) })
+}
+
+async fn insert(
+    service: &Identity,
+    change: &Change,
+    (address_key, now): (Vec<u8>, Timestamp),
+    whereabouts: &Whereabouts,
+) -> Result<Model, DbErr> {
     let row = Model {
         id: service.random.uuid(service.clock.now()),
-        address_key: key.to_owned(),
+        address_key,
         account_id: None,
         outcome: Outcome::Pending,
         device: whereabouts.device.clone(),
@@ -130,25 +177,38 @@ async fn take_place(
         source_range: whereabouts.source.map(range).unwrap_or_default(),
         create_time: now,
     };
-    Entity::insert(ActiveModel::from(row.clone()).reset_all()).exec_without_returning(&*change).await?;
-    change.commit().await?;
-    Ok(Some(Attempt(row)))
+    Entity::insert(ActiveModel::from(row.clone()).reset_all()).exec_without_returning(&**change).await?;
+    Ok(row)
 }
 
 impl Attempt {
-    /// Notes within `change` that the password was right. Earlier failures count no longer. Whoever signed in to `account` sees
-    /// it among his sign-ins.
+    /// When it began, by the database's clock.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.row.create_time
+    }
+
+    /// Notes within `change` that it was right. Earlier failures count no longer. Whoever signed in to `account` sees it among his
+    /// sign-ins.
     pub(crate) async fn succeed(self, change: &Change, account: Option<&Account>) -> Result<(), Error> {
-        let guard = hold(change, &self.0.address_key).await?;
-        self.settle(change, account, Outcome::Succeeded).await?;
+        self.pass(change, account, Outcome::Succeeded).await
+    }
+
+    /// Notes within `change` that it was right, and that a second factor is asked for.
+    pub(crate) async fn challenge(self, change: &Change, account: &Account) -> Result<(), Error> {
+        self.pass(change, Some(account), Outcome::Challenged).await
+    }
+
+    async fn pass(self, change: &Change, account: Option<&Account>, outcome: Outcome) -> Result<(), Error> {
+        let guard = hold(change, &self.row.address_key).await?;
+        self.settle(change, account, outcome).await?;
         reset(change, &guard, None).await
     }
 
-    /// Notes that the password was wrong, and locks the address if that was once too often.
+    /// Notes that it was wrong, and locks the address if that was once too often.
     pub(crate) async fn fail(self, service: &Identity, account: Option<&Account>) -> Result<(), Error> {
         let change = service.database.change().await?;
-        let guard = hold(&change, &self.0.address_key).await?;
-        let before = failures(service, &change, &guard).await?;
+        let guard = hold(&change, &self.row.address_key).await?;
+        let before = failures(&change, &guard, self.within).await?;
         let lockout = &service.config.lockout;
         let locks = before + 1 >= u64::from(lockout.failures.get());
         let outcome = if locks { Outcome::Locked } else { Outcome::Failed };
@@ -170,7 +230,7 @@ impl Attempt {
         Entity::update_many()
             .col_expr(Column::Outcome, Expr::value(outcome))
             .col_expr(Column::AccountId, Expr::value(account.map(|account| account.id)))
-            .filter(Column::Id.eq(self.0.id))
+            .filter(Column::Id.eq(self.row.id))
             .exec(&**change)
             .await?;
         Ok(())
@@ -222,8 +282,8 @@ pub(crate) async fn hold(change: &Change, key: &[u8]) -> Result<guard::Model, Er
 }
 
 /// Failures that count.
-async fn failures(service: &Identity, change: &Change, guard: &guard::Model) -> Result<u64, Error> {
-    let since = Ord::max(guard.hold_time.before(service.config.lockout.within), guard.reset_time);
+async fn failures(change: &Change, guard: &guard::Model, within: Duration) -> Result<u64, Error> {
+    let since = Ord::max(guard.hold_time.before(within), guard.reset_time);
     let failed = Entity::find()
         .filter(Column::AddressKey.eq(guard.address_key.as_slice()))
         .filter(Column::Outcome.eq(Outcome::Failed))

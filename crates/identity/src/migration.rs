@@ -12,6 +12,7 @@ mod m0009_create_account_mail;
 mod m0010_extend_account;
 mod m0012_extend_account_state;
 mod m0013_create_connection;
+mod m0014_create_second_factor;
 
 use sea_orm_migration::prelude::*;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0010_extend_account::Migration));
         steps.push(Box::new(m0012_extend_account_state::Migration));
         steps.push(Box::new(m0013_create_connection::Migration));
+        steps.push(Box::new(m0014_create_second_factor::Migration));
         steps
     }
 }

@@ -25,7 +25,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use usher_runtime::{Failure, Random, Violations};
 
 pub(crate) use context::Context;
-pub(crate) use policy::{Assessment, Chosen, Policy, Rule};
+pub(crate) use policy::{Assessment, Chosen, Policy, Rule, is_enough_alone};
 
 /// A password in the form in which it is hashed: NFKC, so that it does not depend on the keyboard.
 #[derive(Clone, Debug)]

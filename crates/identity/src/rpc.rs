@@ -6,12 +6,16 @@ mod assess_password;
 mod authenticate;
 mod change_email;
 mod change_password;
+mod complete_authentication;
 mod confirm_password;
+mod confirm_totp_enrollment;
 mod create_connection;
 mod create_user;
 mod delete_connection;
+mod disable_two_factor;
 mod finish_single_sign_on;
 mod get_connection;
+mod get_two_factor;
 mod get_user;
 mod get_user_picture;
 mod list_connections;
@@ -21,12 +25,15 @@ mod list_users;
 mod lookup_user;
 mod mint_account_mail;
 mod refresh_session;
+mod regenerate_backup_codes;
 mod request_email_verification;
 mod request_password_reset;
 mod reset_password;
+mod reset_two_factor;
 mod revoke_all_sessions;
 mod revoke_session;
 mod start_single_sign_on;
+mod start_totp_enrollment;
 mod update_connection;
 mod update_user;
 mod update_user_picture;
@@ -134,8 +141,8 @@ impl IdentityService for Identity {
         &self,
         request: Request<pb::AssessPasswordRequest>,
     ) -> Answer<pb::AssessPasswordResponse> {
-        let (_, message) = open(request);
-        answer(assess_password::assess_password(self, message).await)
+        let (caller, message) = open(request);
+        answer(assess_password::assess_password(self, &caller, message).await)
     }
 
     async fn change_password(
@@ -263,5 +270,61 @@ impl IdentityService for Identity {
     ) -> Answer<pb::FinishSingleSignOnResponse> {
         let (caller, message) = open(request);
         answer(finish_single_sign_on::finish_single_sign_on(self, &caller, message).await)
+    }
+
+    async fn complete_authentication(
+        &self,
+        request: Request<pb::CompleteAuthenticationRequest>,
+    ) -> Answer<pb::CompleteAuthenticationResponse> {
+        let (caller, message) = open(request);
+        answer(complete_authentication::complete_authentication(self, &caller, message).await)
+    }
+
+    async fn get_two_factor(
+        &self,
+        request: Request<pb::GetTwoFactorRequest>,
+    ) -> Answer<pb::GetTwoFactorResponse> {
+        let (caller, message) = open(request);
+        answer(get_two_factor::get_two_factor(self, &caller, message).await)
+    }
+
+    async fn start_totp_enrollment(
+        &self,
+        request: Request<pb::StartTotpEnrollmentRequest>,
+    ) -> Answer<pb::StartTotpEnrollmentResponse> {
+        let (caller, message) = open(request);
+        answer(start_totp_enrollment::start_totp_enrollment(self, &caller, message).await)
+    }
+
+    async fn confirm_totp_enrollment(
+        &self,
+        request: Request<pb::ConfirmTotpEnrollmentRequest>,
+    ) -> Answer<pb::ConfirmTotpEnrollmentResponse> {
+        let (caller, message) = open(request);
+        answer(confirm_totp_enrollment::confirm_totp_enrollment(self, &caller, message).await)
+    }
+
+    async fn regenerate_backup_codes(
+        &self,
+        request: Request<pb::RegenerateBackupCodesRequest>,
+    ) -> Answer<pb::RegenerateBackupCodesResponse> {
+        let (caller, message) = open(request);
+        answer(regenerate_backup_codes::regenerate_backup_codes(self, &caller, message).await)
+    }
+
+    async fn disable_two_factor(
+        &self,
+        request: Request<pb::DisableTwoFactorRequest>,
+    ) -> Answer<pb::DisableTwoFactorResponse> {
+        let (caller, message) = open(request);
+        answer(disable_two_factor::disable_two_factor(self, &caller, message).await)
+    }
+
+    async fn reset_two_factor(
+        &self,
+        request: Request<pb::ResetTwoFactorRequest>,
+    ) -> Answer<pb::ResetTwoFactorResponse> {
+        let (_, message) = open(request);
+        answer(reset_two_factor::reset_two_factor(self, message).await)
     }
 }

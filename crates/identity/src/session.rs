@@ -14,13 +14,13 @@ use usher_runtime::clock::micros;
 use usher_runtime::{Change, database};
 use uuid::Uuid;
 
-use crate::account::{hold_active, note_seen};
+use crate::account::note_seen;
 use crate::entity::account;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
-use crate::lockout::Attempt;
 use crate::refresh_token::RefreshToken;
-use crate::{Identity, session_limit};
+use crate::second_factor::challenge;
+use crate::{Identity, community_rules, second_factor};
 
 /// The claims of an access token; `usher_runtime::trust` reads them.
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ pub(crate) async fn open(
     account: &account::Model,
     whereabouts: Whereabouts,
 ) -> Result<Begun, Error> {
-    let idle = session_limit::of_account(&**change, service, account.id).await?;
+    let idle = community_rules::of_account(&**change, service, account.id).await?.idle;
     let (now, token) = (service.clock.now(), RefreshToken::generate(&service.random));
     let session = Model {
         id: service.random.uuid(now),
@@ -77,21 +77,6 @@ pub(crate) async fn open(
     Entity::insert(row).exec_without_returning(&**change).await?;
     note_seen(service, change, account, now).await?;
     Ok(Begun { session, token })
-}
-
-/// Begins a session of `account`, whose password was right in `attempt`.
-pub(crate) async fn begin(
-    service: &Identity,
-    account: &account::Model,
-    whereabouts: Whereabouts,
-    attempt: Attempt,
-) -> Result<Credentials, Error> {
-    let change = service.database.change().await?;
-    hold_active(&change, account.name()).await?;
-    attempt.succeed(&change, Some(account)).await?;
-    let Begun { session, token } = open(service, &change, account, whereabouts).await?;
-    change.commit().await?;
-    credentials(service, account, &session, token).await
 }
 
 fn address(source: Option<IpAddr>) -> String {
@@ -116,7 +101,11 @@ pub(crate) async fn rotate(
     source: Option<IpAddr>,
 ) -> Result<(Model, RefreshToken), Error> {
     let connection = &*service.database;
-    let idle = session_limit::of_family(service, &token.family_hash()).await?;
+    let asked = community_rules::of_family(service, &token.family_hash()).await?;
+    if asked.two_factor && !has_second_factor(connection, &token.family_hash()).await? {
+        return Err(Error::SecondFactorRequired);
+    }
+    let idle = asked.idle;
     let exchange = Exchange { service, token, next: token.next(&service.random), idle, source };
     let newest = exchange
         .update()
@@ -135,6 +124,13 @@ pub(crate) async fn rotate(
         Some(session) => Ok((session, exchange.next)),
         None => Err(exchange.refuse().await?),
     }
+}
+
+/// Whether the person whose session has refresh tokens with this family hash has a second factor.
+async fn has_second_factor(reader: &impl ConnectionTrait, family_hash: &[u8]) -> Result<bool, Error> {
+    let session = Entity::find().filter(Column::FamilyHash.eq(family_hash)).one(reader).await?;
+    let Some(session) = session else { return Ok(false) };
+    Ok(second_factor::is_enabled(reader, session.account_id).await?)
 }
 
 impl Exchange<'_> {
@@ -201,7 +197,8 @@ pub(crate) fn live(service: &Identity) -> Condition {
         .add(Expr::col(Column::CreateTime).gt(oldest))
 }
 
-/// Ends the sessions of an account within `change`, but the one `except`, and returns how many there were.
+/// Ends the sessions of an account within `change`, but the one `except`, and returns how many there were. Sign-ins that wait for a
+/// second factor end, too.
 pub(crate) async fn end_all(
     service: &Identity,
     change: &Change,
@@ -215,6 +212,7 @@ pub(crate) async fn end_all(
     if let Some(session) = except {
         ending = ending.filter(Column::Id.ne(session));
     }
+    challenge::end_all(change, account).await?;
     Ok(ending.exec(&**change).await?.rows_affected)
 }
 

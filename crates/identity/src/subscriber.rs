@@ -88,10 +88,11 @@ async fn note_member(service: &Identity, fact: &str, payload: &[u8]) -> Result<(
         inherits: news.inherits,
         active: !matches!(fact, "suspended" | "deleted"),
         version: news.version,
+        expected_until: None,
     };
     let known = Expr::col((membership::Entity, Column::Version));
     let newer = OnConflict::columns([Column::AccountId, Column::CommunityId])
-        .update_columns([Column::Inherits, Column::Active, Column::Version])
+        .update_columns([Column::Inherits, Column::Active, Column::Version, Column::ExpectedUntil])
         .action_and_where(known.lt(news.version))
         .to_owned();
     membership::Entity::insert(membership::ActiveModel::from(row).reset_all())

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use usher_runtime::clock::micros;
 use usher_runtime::{database, idempotency};
 
-use crate::entity::{account_mail, session, sign_in, sign_in_guard, sign_on};
+use crate::entity::{account_mail, challenge, session, sign_in, sign_in_guard, sign_on, totp_enrollment};
 use crate::error::Error;
 use crate::{Identity, purge};
 
@@ -57,6 +57,10 @@ async fn sweep(service: &Identity) -> Result<(), Error> {
     idempotency::Entity::delete_many().filter(answered).exec(&*service.database).await?;
     let late = old(Expr::col(sign_on::Column::ExpireTime), Duration::ZERO);
     forget::<sign_on::Entity, Vec<u8>>(service, sign_on::Column::StateHash, late).await?;
+    let unanswered = old(Expr::col(challenge::Column::ExpireTime), Duration::ZERO);
+    forget::<challenge::Entity, Vec<u8>>(service, challenge::Column::Hash, unanswered).await?;
+    let unconfirmed = old(Expr::col(totp_enrollment::Column::ExpireTime), Duration::ZERO);
+    forget::<totp_enrollment::Entity, Uuid>(service, totp_enrollment::Column::AccountId, unconfirmed).await?;
     let lockout = &service.config.lockout;
     let guard_life = GUARD_LIFE.max(lockout.within).max(lockout.duration);
     let held = Expr::col(sign_in_guard::Column::HoldTime);

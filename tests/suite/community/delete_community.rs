@@ -4,13 +4,13 @@ use usher_api::community::{
     Community, CommunityState, DeleteCommunityRequest, GetCommunityRequest, ListCommunitiesRequest,
 };
 
-use super::{denied, enrol, hand_over, holder, may, no_community, outsiders, somebody};
+use super::{denied, enrol, holder, may, no_community, outsiders, somebody};
 use crate::support::acts::{suspend_community, undelete_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
 use crate::support::rows::let_the_end_come;
-use crate::support::tree::{grant, managed, mssp, role};
+use crate::support::tree::{grant, hand_over, managed, mssp, role};
 
 const PERMISSION: &str = "communities.delete";
 

@@ -2,11 +2,11 @@ use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::community::{Community, CommunityState, GetCommunityRequest};
 
-use super::{alone, hand_over, holder, may, no_community};
+use super::{alone, holder, may, no_community};
 use crate::support::acts::{delete_community, reactivate_community, suspend_community, undelete_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{grant, managed, mssp};
+use crate::support::tree::{grant, hand_over, managed, mssp};
 
 async fn get(caller: &Caller, name: &str) -> Result<Community, Status> {
     let answer = caller.community().get_community(GetCommunityRequest { name: name.to_owned() }).await?;

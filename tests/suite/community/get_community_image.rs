@@ -4,12 +4,12 @@ use tonic::{Code, Status};
 use usher_api::community::GetCommunityImageRequest;
 
 use super::update_community_image::{request, update};
-use super::{denied, hand_over, holder, no_community};
+use super::{denied, holder, no_community};
 use crate::support::acts::{delete_community, suspend_community};
 use crate::support::people::{Person, admin};
 use crate::support::picture::picture;
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{grant, managed, mssp};
+use crate::support::tree::{grant, hand_over, managed, mssp};
 
 async fn get(caller: &Caller, name: &str) -> Result<Vec<u8>, Status> {
     let request = GetCommunityImageRequest { name: name.to_owned() };

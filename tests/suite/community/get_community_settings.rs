@@ -4,11 +4,11 @@ use usher_api::community::{
     CommunitySettings, DirectAddition, GetCommunitySettingsRequest, GetCommunitySettingsResponse,
 };
 
-use super::{ask_of_members, denied, hand_over, holder, no_community, outsiders};
+use super::{ask_of_members, denied, holder, no_community, outsiders};
 use crate::support::acts::suspend_community;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{grant, managed, mssp};
+use crate::support::tree::{grant, hand_over, managed, mssp};
 
 async fn get(caller: &Caller, community: &str) -> Result<GetCommunitySettingsResponse, Status> {
     let request = GetCommunitySettingsRequest { name: format!("{community}/settings") };
@@ -30,6 +30,7 @@ async fn a_community_that_never_said_anything_asks_nothing() {
 async fn what_an_mssp_community_asks_holds_inside_it() {
     let admin = admin().await;
     let tree = mssp(&admin, 2).await;
+    let admin = hand_over(&admin, &tree.root).await;
     let strict = CommunitySettings {
         seat_limit: 5,
         enforce_two_factor: true,

@@ -1,12 +1,12 @@
 use tonic::{Code, Status};
 use usher_api::community::{Community, CommunityState, ReactivateCommunityRequest};
 
-use super::{denied, hand_over, holder, no_community, outsiders};
+use super::{denied, holder, no_community, outsiders};
 use crate::support::acts::{delete_community, suspend_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
-use crate::support::tree::{grant, managed, mssp};
+use crate::support::tree::{grant, hand_over, managed, mssp};
 
 const PERMISSION: &str = "communities.update";
 

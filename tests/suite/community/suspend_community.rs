@@ -2,11 +2,11 @@ use tonic::{Code, Status};
 use usher_api::community::{Community, CommunityState, GetCommunityRequest, Grant, SuspendCommunityRequest};
 use usher_api::invitation::ResendInvitationRequest;
 
-use super::{alone, denied, enrol, hand_over, holder, may, no_community, outsiders, somebody};
+use super::{alone, denied, enrol, holder, may, no_community, outsiders, somebody};
 use crate::support::acts::{delete_community, reactivate_community, suspend_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{accept, grant, invite, link_token, managed, mssp, offer, token};
+use crate::support::tree::{accept, grant, hand_over, invite, link_token, managed, mssp, offer, token};
 use crate::support::{address, request_id};
 
 const PERMISSION: &str = "communities.update";

@@ -1,13 +1,13 @@
 use tonic::{Code, Status};
 use usher_api::community::{Community, CommunityState, UndeleteCommunityRequest};
 
-use super::{denied, hand_over, holder, may, no_community, outsiders};
+use super::{denied, holder, may, no_community, outsiders};
 use crate::support::acts::{delete_community, suspend_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
 use crate::support::rows::let_the_end_come;
-use crate::support::tree::{grant, managed, mssp};
+use crate::support::tree::{grant, hand_over, managed, mssp};
 
 const PERMISSION: &str = "communities.delete";
 

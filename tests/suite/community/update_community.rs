@@ -3,12 +3,12 @@ use prost_types::FieldMask;
 use tonic::{Code, Status};
 use usher_api::community::{Community, GetCommunityRequest, UpdateCommunityRequest};
 
-use super::{alone, denied, hand_over, holder, no_community, outsiders};
+use super::{alone, denied, holder, no_community, outsiders};
 use crate::support::acts::{delete_community, suspend_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
-use crate::support::tree::{grant, managed, mssp};
+use crate::support::tree::{grant, hand_over, managed, mssp};
 
 const PERMISSION: &str = "communities.update";
 

@@ -11,7 +11,7 @@ use crate::support::address;
 use crate::support::people::{Person, account, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
-use crate::support::tree::{grant, managed, mssp};
+use crate::support::tree::{grant, hand_over, managed, mssp};
 
 const PERMISSION: &str = "communities.update";
 const DAY: i64 = 24 * 60 * 60;
@@ -47,6 +47,7 @@ fn seconds(seconds: i64) -> Option<Duration> {
 async fn changes_what_is_named_and_nothing_else() {
     let admin = admin().await;
     let place = managed(&admin).await;
+    let admin = hand_over(&admin, &place).await;
     let all = CommunitySettings {
         allowed_email_domains: domains(&["Northwind.example", "bücher.example"]),
         seat_limit: 25,
@@ -237,6 +238,7 @@ fn strictest() -> Vec<[CommunitySettings; 3]> {
 async fn for_every_setting_the_stricter_holds_whichever_of_the_two_asks_it() {
     let admin = admin().await;
     let tree = mssp(&admin, 1).await;
+    let admin = hand_over(&admin, &tree.root).await;
     let (root, inside) = (&tree.root, &tree.inside[0]);
     for [one, other, strict] in strictest() {
         for (above, own) in [(&one, &other), (&other, &one)] {

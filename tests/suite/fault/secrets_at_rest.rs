@@ -1,9 +1,11 @@
 use std::path::{Path, PathBuf};
 
-use sandbox::{Caller, Database, Options, Suite, Topology, until};
+use sandbox::{Caller, Database, Description, Options, Suite, Topology, until};
+use usher_api::identity::complete_authentication_request::Proof;
 use usher_api::identity::{
-    AssessPasswordRequest, ChangePasswordRequest, RefreshSessionRequest, RequestPasswordResetRequest,
-    ResetPasswordRequest,
+    AssessPasswordRequest, AuthenticateRequest, ChangePasswordRequest, CompleteAuthenticationRequest,
+    ConfirmTotpEnrollmentRequest, RefreshSessionRequest, RequestPasswordResetRequest, ResetPasswordRequest,
+    ResetTwoFactorRequest, StartTotpEnrollmentRequest,
 };
 use usher_api::invitation::{AcceptInvitationRequest, Registration};
 
@@ -11,6 +13,7 @@ use super::new_folder;
 use crate::support::mail::{Mail, mails};
 use crate::support::people::{Person, TERMS, admin_of};
 use crate::support::tree::{grant, managed, offer};
+use crate::support::two_factor::App;
 use crate::support::{address, request_id};
 
 const PASSWORD: &str = "nobody writes this sentence down";
@@ -80,6 +83,28 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
         request_id: request_id(),
     };
     guest.caller.identity().change_password(change).await.unwrap();
+    let link = forget_password(suite, email).await;
+    let mut secrets = two_steps(&suite.description, email).await;
+    secrets.extend([
+        link,
+        LAST_PASSWORD.to_owned(),
+        mail.token(),
+        PASSWORD.to_owned(),
+        NEXT_PASSWORD.to_owned(),
+        REJECTED_PASSWORD.to_owned(),
+        guest.credentials.access_token,
+        guest.credentials.refresh_token,
+        fresh.access_token,
+        fresh.refresh_token,
+        admin.credentials.access_token,
+        suite.description.admin_password.clone(),
+    ]);
+    secrets
+}
+
+/// Has the password reset, and returns the secret of the link.
+async fn forget_password(suite: &Suite, email: &str) -> String {
+    let anyone = Caller::nobody_at(&suite.description);
     let forgot = RequestPasswordResetRequest { email: email.to_owned() };
     anyone.identity().request_password_reset(forgot).await.unwrap();
     let link = until("the link arrives", || async {
@@ -94,20 +119,42 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
         ..Default::default()
     };
     anyone.identity().reset_password(reset).await.unwrap();
-    vec![
-        link.token(),
-        LAST_PASSWORD.to_owned(),
-        mail.token(),
-        PASSWORD.to_owned(),
-        NEXT_PASSWORD.to_owned(),
-        REJECTED_PASSWORD.to_owned(),
-        guest.credentials.access_token,
-        guest.credentials.refresh_token,
-        fresh.access_token,
-        fresh.refresh_token,
-        admin.credentials.access_token,
-        suite.description.admin_password.clone(),
-    ]
+    link.token()
+}
+
+/// Has somebody enrol an app, sign in by it, and recover, and returns every secret that was made on the way.
+async fn two_steps(suite: &Description, email: &str) -> Vec<String> {
+    let anyone = Caller::nobody_at(suite);
+    let guest = Person::signed_in(&anyone, email, LAST_PASSWORD).await;
+    let request = StartTotpEnrollmentRequest {
+        name: guest.name.clone(),
+        current_password: LAST_PASSWORD.to_owned(),
+        ..Default::default()
+    };
+    let started = guest.caller.identity().start_totp_enrollment(request).await.unwrap().into_inner();
+    let app = App::reading(&started.provisioning_uri);
+    let request = ConfirmTotpEnrollmentRequest {
+        name: guest.name.clone(),
+        totp_code: app.code(0),
+        ..Default::default()
+    };
+    let confirmed = guest.caller.identity().confirm_totp_enrollment(request).await.unwrap().into_inner();
+    let request = AuthenticateRequest {
+        email: email.to_owned(),
+        password: LAST_PASSWORD.to_owned(),
+        ..Default::default()
+    };
+    let challenge = anyone.identity().authenticate(request).await.unwrap().into_inner().challenge.unwrap();
+    let request = CompleteAuthenticationRequest {
+        challenge_token: challenge.token.clone(),
+        proof: Some(Proof::BackupCode(confirmed.backup_codes[0].clone())),
+    };
+    anyone.identity().complete_authentication(request).await.unwrap();
+    let request = ResetTwoFactorRequest { name: guest.name.clone() };
+    let reset = admin_of(suite).await.caller.identity().reset_two_factor(request).await.unwrap();
+    let mut secrets = confirmed.backup_codes;
+    secrets.extend([started.secret, challenge.token, reset.into_inner().recovery_code]);
+    secrets
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -56,7 +56,7 @@ async fn takes_the_password_as_any_keyboard_writes_it() {
         password: "quatre cafés à Gênes".to_owned(),
         terms_version: TERMS.to_owned(),
         request_id: request_id(),
-        community_names: Vec::new(),
+        ..CreateUserRequest::default()
     };
     Caller::nobody().service("invitation").identity().create_user(request).await.unwrap();
     sign_in(&email, "quatre cafe\u{301}s a\u{300} Ge\u{302}nes").await.unwrap();

@@ -23,7 +23,7 @@ fn request(email: &str) -> CreateUserRequest {
         password: PASSWORD.to_owned(),
         terms_version: TERMS.to_owned(),
         request_id: request_id(),
-        community_names: Vec::new(),
+        ..CreateUserRequest::default()
     }
 }
 
@@ -80,7 +80,7 @@ async fn lists_all_invalid_fields_together() {
         password: "fourteen chars".to_owned(),
         terms_version: "1".repeat(65),
         request_id: "42".to_owned(),
-        community_names: Vec::new(),
+        ..CreateUserRequest::default()
     };
     refused_fields(create(bad).await, &all);
 }

@@ -212,13 +212,8 @@ async fn comes_too_late_after_ten_minutes() {
     let (nobody, mira) = (Caller::nobody(), Identity::new(&domain));
     let begun = start(&nobody, &connection).await.unwrap();
     let back = provider.walk(&begun, &mira).await;
-    let sql = "UPDATE sign_on SET expire_time = create_time - 1 WHERE connection_id = $1";
-    let database = crate::support::rows::database(sandbox::Service::Identity).await;
-    use sea_orm::{ConnectionTrait as _, Statement};
-    let statement =
-        Statement::from_sql_and_values(database.get_database_backend(), sql, [id(&connection.name).into()]);
-    // The sweeper may have been faster.
-    database.execute_raw(statement).await.unwrap();
+    let late = "UPDATE sign_on SET expire_time = create_time - 1 WHERE connection_id = $1";
+    change_row(late, [id(&connection.name).into()]).await;
     let answer = finish(&nobody, &begun.state, &back["code"]).await;
     refused(answer, Code::Unauthenticated, "SIGN_ON_STATE_INVALID");
 }

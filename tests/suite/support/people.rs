@@ -66,7 +66,7 @@ async fn account_at(anyone: &Caller, email: &str, full_name: &str) -> String {
         password: PASSWORD.to_owned(),
         terms_version: TERMS.to_owned(),
         request_id: request_id(),
-        community_names: Vec::new(),
+        ..CreateUserRequest::default()
     };
     let answer = anyone.service("invitation").identity().create_user(request).await;
     answer.expect("the account is made").into_inner().user.expect("it comes").name

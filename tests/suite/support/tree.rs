@@ -12,6 +12,7 @@ use usher_api::invitation::{
 };
 use uuid::Uuid;
 
+use super::acts::remove_member;
 use super::people::Person;
 use super::request_id;
 
@@ -145,6 +146,14 @@ pub async fn member(admin: &Person, root: &str, community: &str, roles: &[&str])
     let person = Person::new("member").await;
     join(admin, root, &person, vec![grant(community, roles)]).await;
     person
+}
+
+/// Makes somebody else the administrator of a community at the top. The platform administrator who made it is nobody there any
+/// more: what the community asks of its members is not asked of him, who signs in for all tests.
+pub async fn hand_over(admin: &Person, top: &str) -> Person {
+    let owner = member(admin, top, top, &["admin"]).await;
+    remove_member(&owner, top, &admin.name).await;
+    owner
 }
 
 /// Whether `person` holds `permission` in `community`, as a service learns it.

@@ -61,6 +61,15 @@ pub enum Kind {
     /// For a while.
     #[sea_orm(string_value = "account_locked")]
     AccountLocked,
+    /// By its person.
+    #[sea_orm(string_value = "two_factor_enabled")]
+    TwoFactorEnabled,
+    /// By its person.
+    #[sea_orm(string_value = "two_factor_disabled")]
+    TwoFactorDisabled,
+    /// By an administrator.
+    #[sea_orm(string_value = "two_factor_reset")]
+    TwoFactorReset,
 }
 
 impl Kind {
@@ -76,7 +85,12 @@ impl Kind {
             Self::PasswordReset => Duration::from_mins(30),
             Self::EmailVerification | Self::EmailChange => Duration::from_hours(24),
             // As long as a mail server may be away.
-            Self::EmailChanged | Self::PasswordChanged | Self::AccountLocked => Duration::from_hours(3 * 24),
+            Self::EmailChanged
+            | Self::PasswordChanged
+            | Self::AccountLocked
+            | Self::TwoFactorEnabled
+            | Self::TwoFactorDisabled
+            | Self::TwoFactorReset => Duration::from_hours(3 * 24),
         }
     }
 
@@ -85,7 +99,12 @@ impl Kind {
         match self {
             Self::AccountCreated | Self::PasswordReset => Some("reset-password"),
             Self::EmailVerification | Self::EmailChange => Some("verify-email"),
-            Self::EmailChanged | Self::PasswordChanged | Self::AccountLocked => None,
+            Self::EmailChanged
+            | Self::PasswordChanged
+            | Self::AccountLocked
+            | Self::TwoFactorEnabled
+            | Self::TwoFactorDisabled
+            | Self::TwoFactorReset => None,
         }
     }
 
@@ -98,6 +117,9 @@ impl Kind {
             Self::EmailChanged => AccountMailKind::EmailChanged,
             Self::PasswordChanged => AccountMailKind::PasswordChanged,
             Self::AccountLocked => AccountMailKind::AccountLocked,
+            Self::TwoFactorEnabled => AccountMailKind::TwoFactorEnabled,
+            Self::TwoFactorDisabled => AccountMailKind::TwoFactorDisabled,
+            Self::TwoFactorReset => AccountMailKind::TwoFactorReset,
         }
     }
 }

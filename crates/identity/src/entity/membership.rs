@@ -1,6 +1,7 @@
 //! Who belongs to which community, as the community service tells.
 
 use sea_orm::entity::prelude::*;
+use usher_runtime::Timestamp;
 use uuid::Uuid;
 
 /// A membership. One that ended keeps its row: news of it may come late and out of order.
@@ -22,6 +23,8 @@ pub struct Model {
     pub active: bool,
     /// The number of the last change that is known.
     pub version: i64,
+    /// Set while it is only expected: until when it counts although the community service has not told it.
+    pub expected_until: Option<Timestamp>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

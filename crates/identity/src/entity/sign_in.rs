@@ -42,12 +42,15 @@ pub enum Outcome {
     /// A session began.
     #[sea_orm(string_value = "succeeded")]
     Succeeded,
-    /// The password was wrong.
+    /// The password, or the second factor, was wrong.
     #[sea_orm(string_value = "failed")]
     Failed,
-    /// The password was wrong, and the account is locked since then.
+    /// So it was, and the account is locked since then.
     #[sea_orm(string_value = "locked")]
     Locked,
+    /// The first factor was right, and a second was asked for.
+    #[sea_orm(string_value = "challenged")]
+    Challenged,
 }
 
 impl Model {
@@ -58,6 +61,7 @@ impl Model {
             Outcome::Succeeded => pb::SignInOutcome::Succeeded,
             Outcome::Failed => pb::SignInOutcome::Failed,
             Outcome::Locked => pb::SignInOutcome::Locked,
+            Outcome::Challenged => pb::SignInOutcome::Challenged,
         };
         pb::SignIn {
             name: SignInName { user, id: self.id }.to_string(),

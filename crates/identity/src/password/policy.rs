@@ -58,6 +58,11 @@ impl fmt::Display for Rule {
     }
 }
 
+/// Whether a password that was accepted beside a second factor is long enough without one.
+pub(crate) fn is_enough_alone(password: &Password) -> bool {
+    password.0.expose_secret().chars().count() >= LEAST_CHARACTERS
+}
+
 /// What is to be said of a password.
 #[derive(Clone, Debug)]
 pub(crate) struct Assessment {
@@ -111,25 +116,31 @@ impl Policy {
         Self(Turns::new(permits))
     }
 
-    /// What is to be said of `text`.
-    pub(crate) async fn assess(&self, text: &str, context: Context) -> Result<Assessment, Failure> {
+    /// What is to be said of `text`, chosen by somebody with or without a second factor.
+    pub(crate) async fn assess(
+        &self,
+        text: &str,
+        second_factor: bool,
+        context: Context,
+    ) -> Result<Assessment, Failure> {
         // Judged where it is, as far as there is no work in it.
         if text.len() > MOST_BYTES {
-            return Ok(assess(text, false, &context));
+            return Ok(assess(text, second_factor, &context));
         }
         let text = SecretString::from(text);
-        self.0.take(move || Ok(assess(text.expose_secret(), false, &context))).await
+        self.0.take(move || Ok(assess(text.expose_secret(), second_factor, &context))).await
     }
 
-    /// A password that somebody chooses, or a note of everything that is wrong with it.
+    /// A password that somebody chooses, or a note of everything that is wrong with it. `second_factor` tells whether he shows more
+    /// than it to sign in.
     pub(crate) async fn choose(
         &self,
         field: &str,
         text: &str,
-        context: Context,
+        (second_factor, context): (bool, Context),
         violations: &mut Violations,
     ) -> Result<Option<Chosen>, Failure> {
-        let assessment = self.assess(text, context).await?;
+        let assessment = self.assess(text, second_factor, context).await?;
         for rule in &assessment.broken {
             violations.add(field, rule);
         }

@@ -1,10 +1,11 @@
 use usher_api::identity as pb;
-use usher_runtime::Violations;
+use usher_runtime::{Caller, Violations};
 use zxcvbn::feedback::{Feedback, Suggestion, Warning};
 
 use crate::Identity;
 use crate::error::Error;
 use crate::password::{Assessment, Context, Rule};
+use crate::second_factor::is_enabled;
 
 const MOST_EMAIL_BYTES: usize = 254;
 const MOST_NAME_CHARACTERS: usize = 200;
@@ -12,10 +13,15 @@ const MOST_COMMUNITIES: usize = 20;
 
 pub(crate) async fn assess_password(
     service: &Identity,
+    caller: &Caller,
     request: pb::AssessPasswordRequest,
 ) -> Result<pb::AssessPasswordResponse, Error> {
     let context = parse(&request)?;
-    let assessment = service.password_policy.assess(&request.password, context).await?;
+    let second_factor = match &caller.person {
+        Some(person) => is_enabled(&*service.database, person.user.0).await?,
+        None => false,
+    };
+    let assessment = service.password_policy.assess(&request.password, second_factor, context).await?;
     Ok(to_proto(&assessment))
 }
 

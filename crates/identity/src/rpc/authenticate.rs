@@ -2,11 +2,14 @@ use usher_api::identity as pb;
 use usher_runtime::{Caller, EmailAddress, Failure, Violations};
 
 use crate::Identity;
+use crate::account::hold_active;
+use crate::admission::{Admission, admit};
+use crate::entity::account::Model;
 use crate::error::Error;
 use crate::lockout::Target;
 use crate::password::{Password, is_outdated};
 use crate::session::Whereabouts;
-use crate::{account, lockout, session};
+use crate::{account, lockout};
 
 pub(crate) async fn authenticate(
     service: &Identity,
@@ -32,10 +35,28 @@ pub(crate) async fn authenticate(
         attempt.fail(service, found.as_ref()).await?;
         return Err(Error::CredentialsInvalid);
     };
-    if is_outdated(&account.password_hash) {
-        let hash = service.hasher.hash(&password).await?;
-        account::renew_hash(service, account, hash).await?;
+    let hash = renew_outdated(service, account, &password).await?;
+    let change = service.database.change().await?;
+    // The password may have been changed while the old one was compared.
+    if hold_active(&change, account.name()).await?.password_hash != hash {
+        return Err(Failure::ConcurrentChange.into());
     }
-    let credentials = session::begin(service, account, whereabouts, attempt).await?;
-    Ok(pb::AuthenticateResponse { credentials: Some(credentials) })
+    Ok(match admit(service, change, account, whereabouts, attempt).await? {
+        Admission::Session(credentials) => {
+            pb::AuthenticateResponse { credentials: Some(credentials), challenge: None }
+        }
+        Admission::Challenge(challenge) => {
+            pb::AuthenticateResponse { credentials: None, challenge: Some(challenge) }
+        }
+    })
+}
+
+/// The hash of the password, made anew if it was made with less work than today.
+async fn renew_outdated(service: &Identity, account: &Model, password: &Password) -> Result<String, Error> {
+    if !is_outdated(&account.password_hash) {
+        return Ok(account.password_hash.clone());
+    }
+    let hash = service.hasher.hash(password).await?;
+    account::renew_hash(service, account, hash.clone()).await?;
+    Ok(hash)
 }

@@ -10,6 +10,7 @@ use crate::entity::account::{Column, Entity, Model};
 use crate::entity::account_mail::Kind;
 use crate::error::Error;
 use crate::password::{Chosen, Context, Password};
+use crate::second_factor::is_enabled;
 use crate::{Identity, account, account_mail, session};
 
 pub(crate) async fn change_password(
@@ -61,12 +62,15 @@ impl Draft {
         service: &Identity,
         account: &Model,
         request: &pb::ChangePasswordRequest,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let mut violations = Violations::default();
         let current = Password::enter("current_password", &request.current_password, &mut violations);
+        let second_factor = is_enabled(&*service.database, account.id).await?;
         let context = Context::new(&account.email, &account.full_name, []);
         let policy = &service.password_policy;
-        let chosen = policy.choose("new_password", &request.new_password, context, &mut violations).await?;
+        let chosen = policy
+            .choose("new_password", &request.new_password, (second_factor, context), &mut violations)
+            .await?;
         if let (Some(current), Some(chosen)) = (&current, &chosen) {
             let differs = !chosen.password.is(current);
             violations.require(differs, "new_password", "must not be the current password");
@@ -75,7 +79,7 @@ impl Draft {
         violations.require(!request.request_id.is_empty(), "request_id", "must not be empty");
         violations.finish()?;
         let (Some(current), Some(chosen)) = (current, chosen) else {
-            return Err(Failure::internal("not parsed"));
+            return Err(Failure::internal("not parsed").into());
         };
         Ok(Self { current, chosen, request_id })
     }

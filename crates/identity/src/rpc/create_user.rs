@@ -6,22 +6,28 @@ use usher_runtime::{Caller, Change, Failure, Once, Violations};
 use uuid::Uuid;
 
 use crate::account::Profile;
+use crate::community_rules::{self, Expected};
 use crate::entity::account::{Column, Model};
 use crate::entity::account_mail::Kind;
 use crate::error::Error;
 use crate::password::{Chosen, Context};
-use crate::{Identity, account, account_mail, session};
+use crate::{Identity, account, account_mail, second_factor, session};
+
+/// As many as an invitation offers at most.
+const MOST_EXPECTED: usize = 100;
 
 pub(crate) async fn create_user(
     service: &Identity,
     caller: &Caller,
     request: pb::CreateUserRequest,
 ) -> Result<pb::CreateUserResponse, Error> {
-    let Draft { profile, registration, request_id } = Draft::parse(service, caller, &request).await?;
+    let Draft { profile, registration, expected, request_id } =
+        Draft::parse(service, caller, &request).await?;
     let strength = registration.as_ref().map(|registration| registration.chosen.strength).unwrap_or_default();
 
-    // Communities may be renamed before a retry.
-    let request = pb::CreateUserRequest { community_names: Vec::new(), ..request };
+    // Communities may be renamed before a retry, and an offer changed.
+    let request =
+        pb::CreateUserRequest { community_names: Vec::new(), expected_memberships: Vec::new(), ..request };
     let once = Once::new(&service.sealing, &service.clock, caller, "CreateUser", request_id, &request);
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(with_strength(answer, strength));
@@ -39,6 +45,7 @@ pub(crate) async fn create_user(
         Some(registration) => register(service, &change, profile, hash, &registration.terms_version).await?,
         None => prepare(service, &change, profile).await?,
     };
+    community_rules::expect(service, &change, row.id, expected).await?;
     let answer = pb::CreateUserResponse { user: Some(row.to_proto()), ..pb::CreateUserResponse::default() };
     once.commit(change, &answer).await?;
     tracing::info!(user = %row.name(), "account {} created", row.id);
@@ -49,6 +56,7 @@ struct Draft {
     profile: Profile,
     /// What the person entered himself. None if an administrator makes the account for him.
     registration: Option<Registration>,
+    expected: Vec<Expected>,
     request_id: Option<Uuid>,
 }
 
@@ -74,12 +82,32 @@ impl Draft {
             }
             None
         };
+        let expected = parse_expected(&request.expected_memberships, &mut violations);
         let request_id = parse_request_id(&request.request_id, &mut violations);
         violations.require(!request.request_id.is_empty(), "request_id", "must not be empty");
         let profile = required(profile, &mut violations)?;
         violations.finish()?;
-        Ok(Self { profile, registration, request_id })
+        Ok(Self { profile, registration, expected, request_id })
     }
+}
+
+fn parse_expected(memberships: &[pb::ExpectedMembership], violations: &mut Violations) -> Vec<Expected> {
+    const FIELD: &str = "expected_memberships";
+    violations.require(
+        memberships.len() <= MOST_EXPECTED,
+        FIELD,
+        format_args!("must be at most {MOST_EXPECTED}"),
+    );
+    let mut expected = Vec::new();
+    for (place, membership) in memberships.iter().enumerate().take(MOST_EXPECTED) {
+        let field = |name| format!("{FIELD}[{place}].{name}");
+        let community = violations.check(field("community"), membership.community.parse());
+        let root = violations.check(field("root"), membership.root.parse());
+        if let (Some(community), Some(root)) = (community, root) {
+            expected.push(Expected { community, root, inherits: membership.inherits });
+        }
+    }
+    expected
 }
 
 impl Registration {
@@ -90,8 +118,10 @@ impl Registration {
     ) -> Result<Option<Self>, Failure> {
         let communities = request.community_names.iter().map(String::as_str);
         let context = Context::new(&request.email, &request.full_name, communities);
-        let chosen =
-            service.password_policy.choose("password", &request.password, context, violations).await?;
+        let chosen = service
+            .password_policy
+            .choose("password", &request.password, (false, context), violations)
+            .await?;
         let terms_version = violations.text("terms_version", &request.terms_version, 1..=64);
         Ok(chosen.map(|chosen| Self { chosen, terms_version }))
     }
@@ -116,6 +146,7 @@ async fn register(
             (Column::TermsAcceptTime, Expr::value(now)),
         ];
         session::end_all(service, change, prepared.id, None).await?;
+        second_factor::remove_all(change, prepared.id).await?;
         return account::write(service, change, prepared.id, columns, "user.updated").await;
     }
     let mut row = account::new(service, profile, hash);

@@ -4,6 +4,7 @@ use usher_api::identity as pb;
 use usher_runtime::{Caller, Violations};
 
 use crate::Identity;
+use crate::admission::Admission;
 use crate::entity::connection;
 use crate::error::Error;
 use crate::session::Whereabouts;
@@ -33,6 +34,13 @@ pub(crate) async fn finish_single_sign_on(
     let provider = Provider::discover(service, &connection).await?;
     let arrival = provider.identify(&code, sign_on.secrets).await?;
     let whereabouts = Whereabouts { device, source: caller.source };
-    let (credentials, created) = arrive(service, &connection, arrival, sign_on.account, whereabouts).await?;
-    Ok(pb::FinishSingleSignOnResponse { credentials: Some(credentials), created })
+    let (admission, created) = arrive(service, &connection, arrival, sign_on.account, whereabouts).await?;
+    Ok(match admission {
+        Admission::Session(credentials) => {
+            pb::FinishSingleSignOnResponse { credentials: Some(credentials), challenge: None, created }
+        }
+        Admission::Challenge(challenge) => {
+            pb::FinishSingleSignOnResponse { credentials: None, challenge: Some(challenge), created }
+        }
+    })
 }

@@ -8,7 +8,7 @@ use usher_runtime::{Caller, Pages, Violations};
 use uuid::Uuid;
 
 use crate::Identity;
-use crate::entity::connection::{Column, Entity};
+use crate::entity::connection::{Column, Entity, Model};
 use crate::error::Error;
 
 const DEFAULT_PAGE: u64 = 50;
@@ -35,6 +35,6 @@ pub(crate) async fn list_connections(
     }
     let mut rows = rows.all(&*service.database).await?;
     let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
-    let connections = rows.iter().map(|row| row.to_proto()).collect();
+    let connections = rows.iter().map(Model::to_proto).collect();
     Ok(pb::ListConnectionsResponse { connections, next_page_token })
 }

@@ -51,7 +51,12 @@ async fn is_needed(service: &Identity, mail: &Model, account: &Account) -> Resul
             let address = AccountColumn::EmailCanonical.eq(mail.email_canonical.as_str());
             Accounts::find().filter(address).one(&*service.database).await?.is_none()
         }
-        Kind::EmailChanged | Kind::PasswordChanged | Kind::AccountLocked => true,
+        Kind::EmailChanged
+        | Kind::PasswordChanged
+        | Kind::AccountLocked
+        | Kind::TwoFactorEnabled
+        | Kind::TwoFactorDisabled
+        | Kind::TwoFactorReset => true,
     })
 }
 

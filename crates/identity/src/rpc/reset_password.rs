@@ -3,13 +3,14 @@ use sea_orm::sea_query::ExprTrait as _;
 use usher_api::identity as pb;
 use usher_runtime::fields::required;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Failure, Once, Violations};
+use usher_runtime::{Caller, Change, Once, Violations};
 
 use crate::Identity;
 use crate::entity::account::{Column, Model, State};
 use crate::entity::account_mail::{self as mail, Kind};
 use crate::error::Error;
 use crate::password::{Chosen, Context};
+use crate::second_factor::{is_enabled, remove_all};
 use crate::{account, account_mail, lockout, session};
 
 pub(crate) async fn reset_password(
@@ -50,11 +51,15 @@ async fn parse(
     service: &Identity,
     account: &Model,
     request: &pb::ResetPasswordRequest,
-) -> Result<Chosen, Failure> {
+) -> Result<Chosen, Error> {
     let mut violations = Violations::default();
+    // What somebody enrolled before the mailbox was proven does not count: it goes.
+    let second_factor = account.email_verified && is_enabled(&*service.database, account.id).await?;
     let context = Context::new(&account.email, &account.full_name, []);
     let policy = &service.password_policy;
-    let chosen = policy.choose("new_password", &request.new_password, context, &mut violations).await?;
+    let chosen = policy
+        .choose("new_password", &request.new_password, (second_factor, context), &mut violations)
+        .await?;
     let least = usize::from(account.terms_version.is_empty());
     violations.length("terms_version", &request.terms_version, least..=64);
     let chosen = required(chosen, &mut violations)?;
@@ -83,6 +88,9 @@ async fn reset(
     }
     let row = account::write(service, change, account.id, columns, "user.password_changed").await?;
     session::end_all(service, change, row.id, None).await?;
+    if !present.email_verified {
+        remove_all(change, row.id).await?;
+    }
     lockout::lift(service, change, &row.address()?).await?;
     let choosing = mail::Column::Kind.is_in(Kind::CHOOSING);
     account_mail::end(change, choosing.and(mail::Column::EmailCanonical.eq(row.email_canonical.as_str())))

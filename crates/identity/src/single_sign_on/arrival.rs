@@ -2,8 +2,8 @@
 //! community service makes him a member, and the session are there together, or not at all.
 
 use sea_orm::entity::prelude::*;
-use usher_api::identity::{Credentials, LinkEvent};
-use usher_api::name::UserName;
+use usher_api::identity::LinkEvent;
+use usher_api::name::{CommunityName, UserName};
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::{Change, EmailAddress};
 use uuid::Uuid;
@@ -12,11 +12,14 @@ use super::available;
 use super::provider::Arrival;
 use crate::Identity;
 use crate::account::{self, Profile};
+use crate::admission::{Admission, admit};
+use crate::community_rules::{self, Expected};
 use crate::entity::account as accounts;
 use crate::entity::connection::Model as Connection;
 use crate::entity::link::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
-use crate::session::{self, Whereabouts};
+use crate::lockout;
+use crate::session::Whereabouts;
 
 /// Signs in whom the provider of `connection` vouches for, and tells whether an account was made for him. `linking` is who began
 /// it while he was signed in.
@@ -26,7 +29,7 @@ pub(crate) async fn arrive(
     arrival: Arrival,
     linking: Option<Uuid>,
     whereabouts: Whereabouts,
-) -> Result<(Credentials, bool), Error> {
+) -> Result<(Admission, bool), Error> {
     let change = service.database.change().await?;
     // Again: it may have been stopped while the provider was asked.
     let connection = available(&*change, connection.name()).await?;
@@ -37,9 +40,8 @@ pub(crate) async fn arrive(
         (Some(link), _) => (account::hold_active(&change, UserName(link.account_id)).await?, false),
         (None, person) => meet(service, &change, &connection, arrival, person).await?,
     };
-    let begun = session::open(service, &change, &account, whereabouts).await?;
-    change.commit().await?;
-    Ok((session::credentials(service, &account, &begun.session, begun.token).await?, created))
+    let attempt = lockout::arrive(service, &change, &account, &whereabouts).await?;
+    Ok((admit(service, change, &account, whereabouts, attempt).await?, created))
 }
 
 /// The account of somebody who comes for the first time.
@@ -59,6 +61,10 @@ async fn meet(
         None => (make(service, change, email, arrival.full_name).await?, true),
     };
     link(service, change, connection, arrival.subject, &row).await?;
+    let (community, root) = (CommunityName(connection.community_id), CommunityName(connection.root_id));
+    let member =
+        (!connection.default_role.is_empty()).then_some(Expected { community, root, inherits: false });
+    community_rules::expect(service, change, row.id, member).await?;
     Ok((row, created))
 }
 

@@ -155,9 +155,12 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let global = first & 0xe000 == 0x2000;
-    let special =
-        (first == 0x2001 && second < 0x200) || (first == 0x2001 && second == 0xdb8) || first == 0x2002;
-    global && !special && first != 0x3fff
+    let special = match first {
+        0x2001 => second < 0x200 || second == 0xdb8,
+        0x2002 | 0x3fff => true,
+        _ => false,
+    };
+    global && !special
 }
 
 #[cfg(test)]

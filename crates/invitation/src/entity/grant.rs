@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use usher_api::community as pb;
+use usher_api::identity::ExpectedMembership;
 use usher_api::name::CommunityName;
 use uuid::Uuid;
 
@@ -33,6 +34,15 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
+    /// What the invitee is about to be, in the tree of `root`.
+    pub(crate) fn expected_membership(&self, root: CommunityName) -> ExpectedMembership {
+        ExpectedMembership {
+            community: CommunityName(self.community_id).to_string(),
+            root: root.to_string(),
+            inherits: self.inheritance == i32::from(pb::Inheritance::SelfAndDescendants),
+        }
+    }
+
     pub(crate) fn to_proto(&self) -> pb::Grant {
         pb::Grant {
             community: CommunityName(self.community_id).to_string(),

@@ -69,6 +69,7 @@ async fn register(
         terms_version: registration.terms_version,
         request_id: row.id.to_string(),
         community_names: offer::community_names(service, &grants).await?,
+        expected_memberships: grants.iter().map(|grant| grant.expected_membership(row.name().root)).collect(),
     };
     match service.identity.clone().create_user(request).await {
         Ok(response) => user_name(response.into_inner().user),

@@ -18,6 +18,26 @@ struct Words {
 const IGNORE: &str = "If you did not expect this mail, you can ignore it: nothing changes.";
 const ALARM: &str = "If it was not you, choose a new password by \u{201c}Forgot password\u{201d} at once, and tell whoever runs this service.";
 
+const TWO_FACTOR_ENABLED: Words = Words {
+    subject: "Signing in to your account takes two steps from now on",
+    news: "Beside the password, a code of your app is asked for. Where you were signed in before, you have to sign in again.",
+    button: "",
+    surprise: ALARM,
+};
+const TWO_FACTOR_DISABLED: Words = Words {
+    subject: "Signing in to your account takes only the password from now on",
+    news: "No code of an app is asked for any more.",
+    button: "",
+    surprise: ALARM,
+};
+const TWO_FACTOR_RESET: Words = Words {
+    subject: "An administrator has reset the second step of signing in to your account",
+    news: "Codes of your app and backup codes open nothing any more, and you were signed out everywhere. With your password and \
+                   the recovery code that the administrator hands over to you, within 24 hours, you can set up an app again.",
+    button: "",
+    surprise: "If you did not ask for it, do not give the recovery code to anybody, and tell whoever runs this service at once.",
+};
+
 fn words_of(kind: AccountMailKind) -> Option<Words> {
     Some(match kind {
         AccountMailKind::Unspecified => return None,
@@ -59,10 +79,13 @@ fn words_of(kind: AccountMailKind) -> Option<Words> {
         },
         AccountMailKind::AccountLocked => Words {
             subject: "Signing in to your account is locked for a while",
-            news: "Too many attempts to sign in with a wrong password failed. Where you are signed in already, you can go on.",
+            news: "Too many attempts to sign in failed. Where you are signed in already, you can go on.",
             button: "",
             surprise: "If it was not you, nobody got in by it. A new password, by \u{201c}Forgot password\u{201d}, unlocks at once.",
         },
+        AccountMailKind::TwoFactorEnabled => TWO_FACTOR_ENABLED,
+        AccountMailKind::TwoFactorDisabled => TWO_FACTOR_DISABLED,
+        AccountMailKind::TwoFactorReset => TWO_FACTOR_RESET,
     })
 }
 
@@ -110,11 +133,11 @@ mod tests {
 
     #[test]
     fn every_kind_has_words() {
-        for number in 1..=7 {
+        for number in 1..=10 {
             let kind = AccountMailKind::try_from(number).unwrap();
             assert!(letter(kind, "").contains(words_of(kind).unwrap().subject), "{kind:?}");
         }
-        assert!(AccountMailKind::try_from(8).is_err(), "another kind needs words, and a place here");
+        assert!(AccountMailKind::try_from(11).is_err(), "another kind needs words, and a place here");
     }
 
     #[test]

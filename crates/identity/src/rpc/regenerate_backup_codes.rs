@@ -1,0 +1,32 @@
+use sea_orm::entity::prelude::*;
+use usher_api::identity as pb;
+use usher_runtime::Caller;
+
+use crate::access::{named_user, require_self};
+use crate::confirmation::confirm_person;
+use crate::entity::account::Entity;
+use crate::error::Error;
+use crate::second_factor::{code, is_enabled};
+use crate::{Identity, account};
+
+pub(crate) async fn regenerate_backup_codes(
+    service: &Identity,
+    caller: &Caller,
+    request: pb::RegenerateBackupCodesRequest,
+) -> Result<pb::RegenerateBackupCodesResponse, Error> {
+    let name = named_user(caller, "name", &request.name)?;
+    require_self(caller, name, "users.update")?;
+    let account = Entity::find_by_id(name.0).one(&*service.database).await?;
+    let account = account.ok_or_else(|| Error::UserNotFound { user: name.to_string() })?;
+    confirm_person(service, caller, &account, &request.current_password).await?;
+
+    let change = service.database.change().await?;
+    account::hold_active(&change, name).await?;
+    if !is_enabled(&*change, account.id).await? {
+        return Err(Error::TwoFactorNotEnabled(name));
+    }
+    let backup_codes = code::renew_backups(&service.random, &change, account.id).await?;
+    change.commit().await?;
+    tracing::info!(user = %name, "account {} has new backup codes", account.id);
+    Ok(pb::RegenerateBackupCodesResponse { backup_codes })
+}

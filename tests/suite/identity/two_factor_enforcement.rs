@@ -1,0 +1,156 @@
+//! Communities that ask for a second factor.
+
+use sandbox::{Caller, until};
+use tonic::Code;
+use usher_api::community::{CommunitySettings, UpdateCommunitySettingsRequest};
+use usher_api::identity::complete_authentication_request::Proof;
+use usher_api::identity::{DisableTwoFactorRequest, GetTwoFactorRequest};
+use usher_api::invitation::{AcceptInvitationRequest, Registration};
+
+use super::refresh;
+use crate::support::acts::{remove_member, suspend_member};
+use crate::support::people::{PASSWORD, Person, TERMS, admin};
+use crate::support::refusal::{reason, refused};
+use crate::support::tree::{grant, hand_over, invite, join, managed, mssp, token};
+use crate::support::two_factor::{Enrolled, authenticate, challenge, complete, enrol_by, forget_codes};
+use crate::support::{address, request_id};
+
+async fn enforce(admin: &Person, community: &str) {
+    let settings = CommunitySettings {
+        name: format!("{community}/settings"),
+        enforce_two_factor: true,
+        ..CommunitySettings::default()
+    };
+    let request = UpdateCommunitySettingsRequest {
+        settings: Some(settings),
+        update_mask: None,
+        request_id: request_id(),
+    };
+    admin.caller.community().update_community_settings(request).await.expect("the settings are right");
+}
+
+/// A community with an administrator of its own.
+async fn own_place() -> (String, Person) {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let chief = hand_over(&admin, &place).await;
+    (place, chief)
+}
+
+/// Waits until the identity service knows whether a second factor is asked of `person`.
+async fn is_enforced(person: &Person, expected: bool) {
+    until("the news arrives", || async {
+        let request = GetTwoFactorRequest { name: "users/me/twoFactor".to_owned() };
+        let answer = person.caller.identity().get_two_factor(request).await.expect("everybody sees his own");
+        let told = answer.into_inner().two_factor.expect("it comes");
+        (told.enforced == expected).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_none_enrols_before_he_gets_in() {
+    let (mira, (place, admin)) = (Person::new("mira").await, own_place().await);
+    join(&admin, &place, &mira, vec![grant(&place, &["guest"])]).await;
+    enforce(&admin, &place).await;
+    is_enforced(&mira, true).await;
+    let asked = challenge(&mira.email).await;
+    assert!(asked.enrollment_required && asked.factors.is_empty());
+    // Nothing that could be shown opens it.
+    let answer = complete(&asked.token, Proof::TotpCode("123456".to_owned())).await;
+    refused(answer, Code::Unauthenticated, "CHALLENGE_INVALID");
+    let (app, answer) = enrol_by(&asked).await;
+    assert_eq!(answer.credentials.unwrap().user, mira.name);
+    assert_eq!(answer.backup_codes.len(), 10);
+    forget_codes(&mira.name).await;
+    let next = challenge(&mira.email).await;
+    complete(&next.token, Proof::TotpCode(app.code(0))).await.unwrap();
+    // The challenge to enrol has served.
+    let again = usher_api::identity::StartTotpEnrollmentRequest {
+        challenge_token: asked.token,
+        ..Default::default()
+    };
+    let answer = Caller::nobody().identity().start_totp_enrollment(again).await;
+    refused(answer, Code::Unauthenticated, "CHALLENGE_INVALID");
+}
+
+#[tokio::test]
+async fn a_guest_enrols_while_registering() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    let admin = hand_over(&admin, &tree.root).await;
+    enforce(&admin, &tree.root).await;
+    // The rule is known; that the guest is to be a member there is told with the account.
+    let witness = Person::new("witness").await;
+    join(&admin, &tree.root, &witness, vec![grant(&tree.root, &["guest"])]).await;
+    is_enforced(&witness, true).await;
+    let email = address("guest");
+    let invitation = invite(&admin, &tree.root, &email, vec![grant(&tree.inside[0], &["guest"])]).await;
+    let registration = Registration {
+        full_name: "Noor".to_owned(),
+        password: PASSWORD.to_owned(),
+        terms_version: TERMS.to_owned(),
+    };
+    let accept = AcceptInvitationRequest {
+        token: token(&admin, &invitation.name).await,
+        registration: Some(registration),
+    };
+    Caller::nobody().invitation().accept_invitation(accept).await.unwrap();
+    let asked = challenge(&email).await;
+    assert!(asked.enrollment_required);
+    let (_, answer) = enrol_by(&asked).await;
+    assert!(answer.credentials.is_some());
+}
+
+#[tokio::test]
+async fn a_session_of_before_goes_on_once_he_has_enrolled() {
+    let (mira, (place, admin)) = (Person::new("mira").await, own_place().await);
+    join(&admin, &place, &mira, vec![grant(&place, &["guest"])]).await;
+    enforce(&admin, &place).await;
+    is_enforced(&mira, true).await;
+    let refresh_token = mira.credentials.refresh_token.clone();
+    for _ in 0..2 {
+        refused(refresh(&refresh_token).await, Code::FailedPrecondition, "SECOND_FACTOR_REQUIRED");
+    }
+    Enrolled::from(mira).await;
+    refresh(&refresh_token).await.expect("the token is as good as before");
+}
+
+#[tokio::test]
+async fn it_cannot_be_disabled_while_a_community_asks_for_it() {
+    let (mira, (place, admin)) = (Enrolled::new("mira").await.person, own_place().await);
+    join(&admin, &place, &mira, vec![grant(&place, &["guest"])]).await;
+    enforce(&admin, &place).await;
+    is_enforced(&mira, true).await;
+    let disable = async || {
+        let request =
+            DisableTwoFactorRequest { name: "users/me".to_owned(), current_password: PASSWORD.to_owned() };
+        mira.caller.identity().disable_two_factor(request).await
+    };
+    let metadata = refused(disable().await, Code::FailedPrecondition, "TWO_FACTOR_ENFORCED");
+    assert_eq!(metadata["user"], mira.name);
+    suspend_member(&admin, &place, &mira.name).await;
+    is_enforced(&mira, false).await;
+    disable().await.expect("nobody asks for it");
+}
+
+#[tokio::test]
+async fn what_is_above_asks_and_what_is_inside_only_whoever_reaches_it() {
+    let (admin, inside, above) = (admin().await, Person::new("inside").await, Person::new("above").await);
+    let tree = mssp(&admin, 2).await;
+    let admin = hand_over(&admin, &tree.root).await;
+    join(&admin, &tree.root, &inside, vec![grant(&tree.inside[0], &["guest"])]).await;
+    join(&admin, &tree.root, &above, vec![grant(&tree.root, &["guest"])]).await;
+    enforce(&admin, &tree.inside[1]).await;
+    is_enforced(&above, true).await;
+    is_enforced(&inside, false).await;
+    assert!(authenticate(&inside.email, PASSWORD).await.unwrap().credentials.is_some());
+    assert_eq!(
+        reason(&refresh(&above.credentials.refresh_token).await.unwrap_err()),
+        "SECOND_FACTOR_REQUIRED"
+    );
+    remove_member(&admin, &tree.root, &above.name).await;
+    is_enforced(&above, false).await;
+    enforce(&admin, &tree.root).await;
+    is_enforced(&inside, true).await;
+}
