@@ -66,19 +66,20 @@ fn access_row(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String
     let flag =
         |field: &str| access.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or(false);
     let (anybody, users, platform_admins) = (flag("anybody"), flag("users"), flag("platform_admins"));
+    let programs = flag("programs");
     let services = access.get_field_by_name("services");
     let services: Vec<&str> = services
         .as_deref()
         .and_then(Value::as_list)
         .map(|list| list.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
-    if !(anybody || users || platform_admins) && services.is_empty() {
+    if !(anybody || users || platform_admins || programs) && services.is_empty() {
         return Err(format!("{name} admits nobody: set a field of (usher.rpc.v1.access)").into());
     }
     let service = method.parent_service().full_name();
     let path = format!("/{service}/{}", method.name());
     Ok(format!(
         "Method {{ path: {path:?}, anybody: {anybody}, users: {users}, services: &{services:?}, \
-         platform_admins: {platform_admins} }}"
+         platform_admins: {platform_admins}, programs: {programs} }}"
     ))
 }

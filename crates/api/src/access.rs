@@ -2,6 +2,7 @@
 
 /// An RPC and those it admits. See `proto/usher/rpc/v1/access.proto`.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each kind of caller, as in the proto")]
 pub struct Method {
     /// The path of the HTTP/2 request, `/{package}.{Service}/{Rpc}`.
     pub path: &'static str,
@@ -13,6 +14,8 @@ pub struct Method {
     pub services: &'static [&'static str],
     /// A signed-in platform administrator.
     pub platform_admins: bool,
+    /// A program with an API key.
+    pub programs: bool,
 }
 
 impl Method {

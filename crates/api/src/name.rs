@@ -54,6 +54,11 @@ top_level_name! {
     MailName, "mails", "mails/{mail}"
 }
 
+top_level_name! {
+    /// `serviceAccounts/{service_account}`.
+    ServiceAccountName, "serviceAccounts", "serviceAccounts/{service_account}"
+}
+
 /// `communities/{root}/invitations/{invitation}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvitationName {
@@ -169,6 +174,134 @@ impl FromStr for MemberName {
     }
 }
 
+/// Whose an API key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ApiKeyOwner {
+    /// A community: the key has permissions of its own there.
+    Community(CommunityName),
+    /// A service account: the key stands for it.
+    ServiceAccount(ServiceAccountName),
+}
+
+impl fmt::Display for ApiKeyOwner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Community(name) => name.fmt(formatter),
+            Self::ServiceAccount(name) => name.fmt(formatter),
+        }
+    }
+}
+
+impl FromStr for ApiKeyOwner {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let community = text.parse().map(Self::Community);
+        community
+            .or_else(|_| text.parse().map(Self::ServiceAccount))
+            .map_err(|_: InvalidName| InvalidName { pattern: "communities/{community}" })
+    }
+}
+
+/// `communities/{community}/apiKeys/{api_key}` or `serviceAccounts/{service_account}/apiKeys/{api_key}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiKeyName {
+    /// Whose it is.
+    pub owner: ApiKeyOwner,
+    /// The id of the key.
+    pub id: Uuid,
+}
+
+impl fmt::Display for ApiKeyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/apiKeys/{}", self.owner, self.id)
+    }
+}
+
+impl FromStr for ApiKeyName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        text.split_once("/apiKeys/")
+            .and_then(|(owner, id)| Some(Self { owner: owner.parse().ok()?, id: canonical_uuid(id)? }))
+            .ok_or(InvalidName { pattern: "communities/{community}/apiKeys/{api_key}" })
+    }
+}
+
+/// Whoever can hold authority: a person, an API key of a community, or a service account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PrincipalName {
+    /// `users/{user}`.
+    User(UserName),
+    /// `communities/{community}/apiKeys/{api_key}`.
+    ApiKey {
+        /// Whose it is.
+        community: CommunityName,
+        /// The id of the key.
+        id: Uuid,
+    },
+    /// `serviceAccounts/{service_account}`.
+    ServiceAccount(ServiceAccountName),
+}
+
+impl PrincipalName {
+    /// The id, of whatever kind it is. No two principals have the same.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::User(name) => name.0,
+            Self::ApiKey { id, .. } => id,
+            Self::ServiceAccount(name) => name.0,
+        }
+    }
+
+    /// The person, if it is one.
+    #[must_use]
+    pub fn user(self) -> Option<UserName> {
+        match self {
+            Self::User(name) => Some(name),
+            Self::ApiKey { .. } | Self::ServiceAccount(_) => None,
+        }
+    }
+}
+
+impl From<UserName> for PrincipalName {
+    fn from(name: UserName) -> Self {
+        Self::User(name)
+    }
+}
+
+impl fmt::Display for PrincipalName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::User(name) => name.fmt(formatter),
+            Self::ApiKey { community, id } => {
+                ApiKeyName { owner: ApiKeyOwner::Community(community), id }.fmt(formatter)
+            }
+            Self::ServiceAccount(name) => name.fmt(formatter),
+        }
+    }
+}
+
+impl FromStr for PrincipalName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if let Ok(user) = text.parse() {
+            return Ok(Self::User(user));
+        }
+        if let Ok(account) = text.parse() {
+            return Ok(Self::ServiceAccount(account));
+        }
+        match text.parse() {
+            Ok(ApiKeyName { owner: ApiKeyOwner::Community(community), id }) => {
+                Ok(Self::ApiKey { community, id })
+            }
+            _ => Err(InvalidName { pattern: "users/{user}" }),
+        }
+    }
+}
+
 /// `communities/{community}/roles/{role}`. The id is that of a built-in role, or a UUID; which ids exist is for the
 /// community service to say.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -223,6 +356,22 @@ mod tests {
         assert_eq!(member.parse::<MemberName>().unwrap().to_string(), member);
         let user = format!("users/{ID}");
         assert_eq!(user.parse::<UserName>().unwrap().to_string(), user);
+        for owner in ["communities", "serviceAccounts"] {
+            let key = format!("{owner}/{ID}/apiKeys/{ID}");
+            assert_eq!(key.parse::<ApiKeyName>().unwrap().to_string(), key);
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_service_account_holds_no_authority_of_its_own() {
+        for principal in
+            [format!("users/{ID}"), format!("serviceAccounts/{ID}"), format!("communities/{ID}/apiKeys/{ID}")]
+        {
+            assert_eq!(principal.parse::<PrincipalName>().unwrap().to_string(), principal);
+        }
+        for other in [format!("serviceAccounts/{ID}/apiKeys/{ID}"), format!("communities/{ID}")] {
+            assert!(other.parse::<PrincipalName>().is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -253,7 +253,7 @@ pub(crate) async fn require(
     permission: &'static str,
     community: CommunityName,
 ) -> Result<(), Error> {
-    if caller.person.is_none() && caller.service.is_some() {
+    if caller.is_service_alone() {
         return Ok(());
     }
     let (standing, known) = standing_of_caller(service, caller, permission, community).await?;
@@ -314,7 +314,7 @@ pub(crate) fn curious_person(caller: &Caller, user: UserName) -> Result<Option<U
 /// The person who must hold a permission to see `user`: whoever calls, or on whose behalf a service does, unless it is himself.
 /// A service that calls for nobody sees all.
 pub(crate) fn seeing_person(caller: &Caller, user: UserName) -> Result<Option<UserName>, Failure> {
-    if caller.person.is_none() && caller.service.is_some() {
+    if caller.is_service_alone() {
         return Ok(None);
     }
     Ok(Some(caller.person()?.user).filter(|person| *person != user))

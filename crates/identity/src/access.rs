@@ -8,7 +8,7 @@ use usher_runtime::{Caller, Failure, Violations};
 /// Refuses unless `caller` may see `user`: himself, any if he administers the platform, any if he is a service. Others are
 /// refused whether or not the account exists.
 pub(crate) fn require_visible(caller: &Caller, user: UserName) -> Result<(), Failure> {
-    if caller.person.is_none() && caller.service.is_some() {
+    if caller.is_service_alone() {
         return Ok(());
     }
     require_own(caller, user, "users.get")

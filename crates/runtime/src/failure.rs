@@ -29,6 +29,9 @@ pub enum Failure {
         /// The full name of the RPC.
         method: String,
     },
+    /// Somebody who is no service account calls on behalf of a person.
+    #[error("only service accounts call on behalf of people")]
+    OnBehalfOfNotAllowed,
     /// The caller lacks authority over the resource.
     #[error("the caller does not hold `{permission}` in `{resource}`, or it does not exist")]
     PermissionDenied {
@@ -113,7 +116,9 @@ impl Failure {
     fn code(&self) -> Code {
         match self {
             Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired => Code::Unauthenticated,
-            Self::CallerNotAllowed { .. } | Self::PermissionDenied { .. } => Code::PermissionDenied,
+            Self::CallerNotAllowed { .. } | Self::OnBehalfOfNotAllowed | Self::PermissionDenied { .. } => {
+                Code::PermissionDenied
+            }
             Self::InvalidFields(_) | Self::RequestIdReused { .. } | Self::PageTokenInvalid => {
                 Code::InvalidArgument
             }
@@ -132,6 +137,7 @@ impl Failure {
             Self::TokenInvalid => ErrorReason::TokenInvalid,
             Self::TokenExpired => ErrorReason::TokenExpired,
             Self::CallerNotAllowed { .. } => ErrorReason::CallerNotAllowed,
+            Self::OnBehalfOfNotAllowed => ErrorReason::OnBehalfOfNotAllowed,
             Self::PermissionDenied { .. } => ErrorReason::PermissionDenied,
             Self::InvalidFields(_) => ErrorReason::InvalidFields,
             Self::RequestIdReused { .. } => ErrorReason::RequestIdReused,
@@ -159,6 +165,7 @@ impl Failure {
             Self::TokenMissing
             | Self::TokenInvalid
             | Self::TokenExpired
+            | Self::OnBehalfOfNotAllowed
             | Self::InvalidFields(_)
             | Self::PageTokenInvalid
             | Self::ConcurrentChange

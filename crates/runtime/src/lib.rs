@@ -48,7 +48,7 @@ pub mod user_keys;
 pub mod violations;
 pub mod workers;
 
-pub use caller::{Caller, SignedIn};
+pub use caller::{Actor, Caller, Program, SignedIn};
 pub use clock::{Clock, Timestamp};
 pub use database::{Change, Database, DatabaseConfig};
 pub use email::EmailAddress;

@@ -10,7 +10,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use usher_api::name::UserName;
+use usher_api::name::{PrincipalName, UserName};
 use uuid::Uuid;
 
 use crate::user_keys::UserKeys;
@@ -154,6 +154,8 @@ impl TrustedIssuer {
 pub enum Principal {
     /// A person.
     Person(SignedIn),
+    /// A program: an API key, or the service account that it is of.
+    Program(PrincipalName),
     /// A service.
     Service(String),
 }

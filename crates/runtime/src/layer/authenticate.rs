@@ -10,11 +10,12 @@ use http::{HeaderMap, header};
 use secrecy::SecretString;
 use tonic::transport::server::TcpConnectInfo;
 use usher_api::access::Method;
+use usher_api::name::PrincipalName;
 
 use super::Target;
-use crate::caller::{SOURCE_ADDRESS, USER_AUTHORIZATION};
+use crate::caller::{ON_BEHALF_OF, SOURCE_ADDRESS, USER_AUTHORIZATION};
 use crate::trust::Principal;
-use crate::{Caller, Failure, Trust};
+use crate::{Caller, Failure, Program, Trust, Violations};
 
 /// Verifies the tokens of a call and holds the caller against the access that the RPC declares. What is not an RPC of the
 /// suite (health, reflection, documents) is open.
@@ -45,24 +46,43 @@ pub(super) async fn authenticate(
 /// A bad token is refused even where none is needed: whoever sends one means to be somebody.
 async fn identify(trust: &Trust, headers: &HeaderMap) -> Result<Caller, Failure> {
     let mut caller = Caller::default();
-    let Some(token) = bearer(headers, header::AUTHORIZATION.as_str())? else { return Ok(caller) };
-    match trust.verify(token).await? {
-        Principal::Person(person) => {
-            caller.person = Some(person);
-            caller.token = Some(SecretString::from(token));
-        }
-        Principal::Service(service) => {
-            caller.service = Some(service);
-            if let Some(token) = bearer(headers, USER_AUTHORIZATION)? {
-                let Principal::Person(person) = trust.verify(token).await? else {
-                    return Err(Failure::TokenInvalid);
-                };
-                caller.person = Some(person);
-                caller.token = Some(SecretString::from(token));
+    if let Some(token) = bearer(headers, header::AUTHORIZATION.as_str())? {
+        match trust.verify(token).await? {
+            Principal::Service(service) => {
+                caller.service = Some(service);
+                if let Some(token) = bearer(headers, USER_AUTHORIZATION)? {
+                    stand_for(&mut caller, trust.verify(token).await?, token)?;
+                }
             }
+            principal => stand_for(&mut caller, principal, token)?,
         }
     }
+    represent(&mut caller, headers)?;
     Ok(caller)
+}
+
+/// Notes for whom the decision is made, by the token that proves it.
+fn stand_for(caller: &mut Caller, principal: Principal, token: &str) -> Result<(), Failure> {
+    match principal {
+        Principal::Person(person) => caller.person = Some(person),
+        Principal::Program(principal) => caller.program = Some(Program { principal, on_behalf_of: None }),
+        Principal::Service(_) => return Err(Failure::TokenInvalid),
+    }
+    caller.token = Some(SecretString::from(token));
+    Ok(())
+}
+
+/// Notes on whose behalf a service account calls. Whoever else says so is refused: unheard, it would have him do with more
+/// authority what he means to do with less.
+fn represent(caller: &mut Caller, headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(value) = headers.get(ON_BEHALF_OF) else { return Ok(()) };
+    let account = caller.program.as_mut();
+    let account = account.filter(|it| matches!(it.principal, PrincipalName::ServiceAccount(_)));
+    let Some(account) = account else { return Err(Failure::OnBehalfOfNotAllowed) };
+    let mut violations = Violations::default();
+    let user = value.to_str().unwrap_or_default().parse();
+    account.on_behalf_of = violations.check(ON_BEHALF_OF, user);
+    violations.finish()
 }
 
 /// The address of the person who calls. Behind a service it is what the service says: its own address says nothing of him.
@@ -84,14 +104,13 @@ fn bearer<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Fai
 /// Whether the declared access of `method` admits `caller`.
 fn admit(method: &Method, caller: &Caller) -> Result<(), Failure> {
     let as_service = caller.service.as_deref().is_some_and(|service| method.admits_service(service));
-    let as_person = caller
-        .person
-        .as_ref()
-        .is_some_and(|person| method.users || (method.platform_admins && person.platform_admin));
-    if method.anybody || as_service || as_person {
+    let as_person = caller.person.is_some() && method.users;
+    let as_platform_admin = caller.is_platform_admin() && method.platform_admins;
+    let as_program = caller.program.is_some() && method.programs;
+    if method.anybody || as_service || as_person || as_platform_admin || as_program {
         return Ok(());
     }
-    if caller.service.is_none() && caller.person.is_none() {
+    if caller.service.is_none() && caller.actor().is_err() {
         return Err(Failure::TokenMissing);
     }
     Err(Failure::CallerNotAllowed { method: method.path.trim_start_matches('/').replace('/', ".") })
@@ -99,6 +118,10 @@ fn admit(method: &Method, caller: &Caller) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use usher_api::name::{CommunityName, ServiceAccountName, UserName};
+    use uuid::Uuid;
+
     use super::*;
 
     const FOR_ONE_SERVICE: Method = Method {
@@ -107,10 +130,20 @@ mod tests {
         users: false,
         services: &["notifier"],
         platform_admins: false,
+        programs: false,
     };
+    const FOR_PEOPLE: Method = Method { users: true, services: &[], ..FOR_ONE_SERVICE };
+    const FOR_PROGRAMS: Method = Method { programs: true, services: &[], ..FOR_ONE_SERVICE };
+    const ACCOUNT: PrincipalName = PrincipalName::ServiceAccount(ServiceAccountName(Uuid::from_u128(1)));
+    const KEY: PrincipalName =
+        PrincipalName::ApiKey { community: CommunityName(Uuid::from_u128(2)), id: Uuid::from_u128(3) };
 
     fn service(name: &str) -> Caller {
         Caller { service: Some(name.to_owned()), ..Caller::default() }
+    }
+
+    fn program(principal: PrincipalName) -> Caller {
+        Caller { program: Some(Program { principal, on_behalf_of: None }), ..Caller::default() }
     }
 
     #[test]
@@ -121,5 +154,33 @@ mod tests {
             matches!(refused, Failure::CallerNotAllowed { method } if method == "usher.x.v1.XService.Do")
         );
         assert!(matches!(admit(&FOR_ONE_SERVICE, &Caller::default()), Err(Failure::TokenMissing)));
+    }
+
+    #[test]
+    fn what_is_for_people_is_not_for_programs() {
+        assert!(admit(&FOR_PROGRAMS, &program(KEY)).is_ok());
+        for method in [FOR_PEOPLE, FOR_ONE_SERVICE] {
+            assert!(matches!(admit(&method, &program(KEY)), Err(Failure::CallerNotAllowed { .. })));
+        }
+    }
+
+    #[test]
+    fn only_service_accounts_call_on_behalf_of_people() {
+        let user = UserName(Uuid::from_u128(9));
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static(ON_BEHALF_OF),
+            HeaderValue::from_str(&user.to_string()).unwrap(),
+        )]);
+        let mut account = program(ACCOUNT);
+        represent(&mut account, &headers).unwrap();
+        assert_eq!(account.actor().unwrap().on_behalf_of, Some(user));
+        for mut other in [program(KEY), service("alerts"), Caller::default()] {
+            assert!(matches!(represent(&mut other, &headers), Err(Failure::OnBehalfOfNotAllowed)));
+        }
+        let wrong = HeaderMap::from_iter([(
+            http::HeaderName::from_static(ON_BEHALF_OF),
+            HeaderValue::from_static("users/me"),
+        )]);
+        assert!(matches!(represent(&mut account, &wrong), Err(Failure::InvalidFields(_))));
     }
 }
