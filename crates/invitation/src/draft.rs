@@ -78,6 +78,8 @@ impl Terms {
             expire_time: now.after(self.ttl),
             accept_time: None,
             revoke_time: None,
+            revoke_reason: None,
+            decline_time: None,
             invitee_id: None,
             claim_id: None,
             claim_lease_time: None,

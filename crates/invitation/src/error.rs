@@ -27,6 +27,9 @@ pub enum Error {
     /// Withdrawn.
     #[error("the invitation was revoked")]
     Revoked(InvitationName),
+    /// Turned down.
+    #[error("the invitation was declined")]
+    Declined(InvitationName),
     /// Accepted before.
     #[error("the invitation has been accepted")]
     AlreadyAccepted(InvitationName),
@@ -65,6 +68,7 @@ impl Error {
             Self::AlreadyPending { .. } => Code::AlreadyExists,
             Self::Expired(_)
             | Self::Revoked(_)
+            | Self::Declined(_)
             | Self::AlreadyAccepted(_)
             | Self::EmailNotVerified
             | Self::AccountExists => Code::FailedPrecondition,
@@ -89,6 +93,7 @@ impl Error {
             Self::AlreadyPending { .. } => ErrorReason::InvitationAlreadyPending,
             Self::Expired(_) => ErrorReason::InvitationExpired,
             Self::Revoked(_) => ErrorReason::InvitationRevoked,
+            Self::Declined(_) => ErrorReason::InvitationDeclined,
             Self::AlreadyAccepted(_) => ErrorReason::InvitationAlreadyAccepted,
             Self::NotGiven { reason, .. } => match reason {
                 GrantRefusal::InviterNotAuthorized | GrantRefusal::Unspecified => {
@@ -112,7 +117,10 @@ impl Error {
             Self::AlreadyPending { invitation, community } => {
                 vec![("invitation", invitation.to_string()), ("community", community.to_string())]
             }
-            Self::Expired(name) | Self::Revoked(name) | Self::AlreadyAccepted(name) => {
+            Self::Expired(name)
+            | Self::Revoked(name)
+            | Self::Declined(name)
+            | Self::AlreadyAccepted(name) => {
                 vec![("invitation", name.to_string())]
             }
             Self::NotGiven { communities, .. } => vec![("communities", communities.join(","))],

@@ -7,6 +7,7 @@
 //! | `draft.rs` | writing a new invitation, one live one for each community and address |
 //! | `acceptance.rs` | from a claim to memberships: the steps that a crash may interrupt |
 //! | `access.rs` | who may see and end an invitation |
+//! | `invitee.rs` | who is invited: the signed-in person whose address it is |
 //! | `offer.rs` | an invitation in the words that people read |
 //! | `token.rs` | the secret in a link |
 //! | `lifecycle.rs` | states, and the one way to change them |
@@ -24,6 +25,7 @@ mod config;
 mod draft;
 mod entity;
 mod error;
+mod invitee;
 mod lifecycle;
 mod migration;
 mod offer;

@@ -5,6 +5,7 @@
 //! PENDING ── accept ──▶ ACCEPTED
 //!    │ ▲─── resend ──┐
 //!    ├── expire ──▶ EXPIRED
+//!    ├── decline ─▶ DECLINED
 //!    └── revoke ──▶ REVOKED
 //! ```
 
@@ -16,7 +17,7 @@ use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::{Change, database};
 
 use crate::Invitation;
-use crate::entity::invitation::{Column, Entity, Model, State};
+use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State, revoke_reason};
 use crate::entity::{grant, token};
 use crate::error::Error;
 
@@ -28,6 +29,7 @@ pub(crate) enum Fact {
     Sent,
     DeliveryFailed,
     Accepted,
+    Declined,
     Revoked,
     Expired,
 }
@@ -40,6 +42,7 @@ impl Fact {
             Self::Sent => "invitation.sent",
             Self::DeliveryFailed => "invitation.delivery_failed",
             Self::Accepted => "invitation.accepted",
+            Self::Declined => "invitation.declined",
             Self::Revoked => "invitation.revoked",
             Self::Expired => "invitation.expired",
         }
@@ -66,6 +69,7 @@ pub(crate) async fn tell(
         },
         occur_time: Some(now.into()),
         grants: grants.iter().map(grant::Model::to_proto).collect(),
+        revoke_reason: revoke_reason(row.revoke_reason).into(),
     };
     let event = NewEvent {
         id: service.random.uuid(now),
@@ -114,20 +118,50 @@ pub(crate) async fn expire(
 }
 
 /// Revokes the invitation unless its time is over by the database's clock. `row` must be locked in `change`.
-pub(crate) async fn revoke(service: &Invitation, change: &Change, row: &Model) -> Result<Model, Error> {
-    let now = service.clock.now();
-    let revoked = Entity::update_many()
-        .col_expr(Column::State, Expr::value(State::Revoked))
-        .col_expr(Column::RevokeTime, Expr::value(now))
-        .col_expr(Column::UpdateTime, Expr::value(now))
+pub(crate) async fn revoke(
+    service: &Invitation,
+    change: &Change,
+    row: &Model,
+    reason: RevokeReason,
+) -> Result<Model, Error> {
+    let ending = [
+        (Column::State, Expr::value(State::Revoked)),
+        (Column::RevokeTime, Expr::value(service.clock.now())),
+        (Column::RevokeReason, Expr::value(reason)),
+    ];
+    end(service, change, row, ending, Fact::Revoked).await
+}
+
+/// Declines the invitation unless its time is over by the database's clock. `row` must be locked in `change`.
+pub(crate) async fn decline(service: &Invitation, change: &Change, row: &Model) -> Result<Model, Error> {
+    let ending = [
+        (Column::State, Expr::value(State::Declined)),
+        (Column::DeclineTime, Expr::value(service.clock.now())),
+    ];
+    end(service, change, row, ending, Fact::Declined).await
+}
+
+async fn end(
+    service: &Invitation,
+    change: &Change,
+    row: &Model,
+    ending: impl IntoIterator<Item = (Column, Expr)>,
+    fact: Fact,
+) -> Result<Model, Error> {
+    let mut update = Entity::update_many();
+    for (column, value) in ending {
+        update = update.col_expr(column, value);
+    }
+    let ended = update
+        .col_expr(Column::UpdateTime, Expr::value(service.clock.now()))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(row.id))
         .filter(free_and_pending(&**change))
         .exec_with_returning(&**change)
         .await?;
-    let row = revoked.into_iter().next().ok_or_else(|| Error::Expired(row.name()))?;
+    let row = ended.into_iter().next().ok_or_else(|| Error::Expired(row.name()))?;
     end_grants(change, std::iter::once(row.id)).await?;
-    tell(service, change, &row, Fact::Revoked).await?;
+    tell(service, change, &row, fact).await?;
     Ok(row)
 }
 

@@ -3,6 +3,7 @@
 mod m0001_create_invitation;
 mod m0002_create_grant;
 mod m0003_create_token;
+mod m0004_extend_invitation;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0001_create_invitation::Migration));
         steps.push(Box::new(m0002_create_grant::Migration));
         steps.push(Box::new(m0003_create_token::Migration));
+        steps.push(Box::new(m0004_extend_invitation::Migration));
         steps
     }
 }

@@ -2,6 +2,7 @@
 
 mod accept_invitation;
 mod create_invitation;
+mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
 mod list_invitations;
@@ -81,6 +82,14 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::AcceptInvitationResponse> {
         let (caller, message) = open(request);
         answer(accept_invitation::accept_invitation(self, &caller, message).await)
+    }
+
+    async fn decline_invitation(
+        &self,
+        request: Request<pb::DeclineInvitationRequest>,
+    ) -> Answer<pb::DeclineInvitationResponse> {
+        let (caller, message) = open(request);
+        answer(decline_invitation::decline_invitation(self, &caller, message).await)
     }
 
     async fn mint_invitation_link(

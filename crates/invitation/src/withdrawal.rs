@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::Invitation;
 use crate::acceptance::begin_change;
 use crate::entity::grant;
-use crate::entity::invitation::{Column, Entity, Model, State};
+use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State};
 use crate::error::Error;
 use crate::lifecycle;
 
@@ -74,7 +74,9 @@ async fn note_end(service: &Invitation, event: Event) -> Result<(), Error> {
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id;
         for row in rows {
-            revoke(service, row).await?;
+            let by_him = row.inviter_id == member.user;
+            let reason = if by_him { RevokeReason::InviterEnded } else { RevokeReason::MembershipEnded };
+            revoke(service, row, reason).await?;
         }
     }
 }
@@ -90,13 +92,13 @@ fn offering(community: CommunityName) -> sea_orm::sea_query::SelectStatement {
 }
 
 /// Revokes the invitation, unless it has ended meanwhile.
-async fn revoke(service: &Invitation, row: Model) -> Result<(), Error> {
+async fn revoke(service: &Invitation, row: Model, reason: RevokeReason) -> Result<(), Error> {
     // If somebody is just accepting, that acceptance came first.
     let (change, row) = begin_change(service, row).await?;
     if row.state != State::Pending {
         return Ok(());
     }
-    match lifecycle::revoke(service, &change, &row).await {
+    match lifecycle::revoke(service, &change, &row, reason).await {
         Ok(row) => {
             change.commit().await?;
             tracing::info!(invitation = %row.name(), "invitation {} revoked with a membership", row.id);

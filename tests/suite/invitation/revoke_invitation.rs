@@ -1,5 +1,7 @@
 use tonic::Code;
-use usher_api::invitation::{InvitationState, RevokeInvitationRequest, RevokeInvitationResponse};
+use usher_api::invitation::{
+    InvitationState, RevokeInvitationRequest, RevokeInvitationResponse, RevokeReason,
+};
 
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
@@ -25,6 +27,7 @@ async fn a_revoked_invitation_lets_nobody_in() {
     let token = token(&admin, &invitation.name).await;
     let revoked = revoke(&admin, request(&invitation.name)).await.unwrap().invitation.unwrap();
     assert_eq!(revoked.state(), InvitationState::Revoked);
+    assert_eq!(revoked.revoke_reason(), RevokeReason::Requested);
     assert!(revoked.revoke_time.is_some() && revoked.etag != invitation.etag);
 
     let metadata = refused(accept(&guest, &token).await, Code::FailedPrecondition, "INVITATION_REVOKED");

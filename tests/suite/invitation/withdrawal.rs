@@ -6,6 +6,7 @@ use tonic_types::StatusExt as _;
 use usher_api::community::{Inheritance, LeaveCommunityRequest};
 use usher_api::invitation::{
     GetInvitationRequest, Invitation, InvitationState, ResendInvitationRequest, RevokeInvitationRequest,
+    RevokeReason,
 };
 
 use crate::support::acts::{member_name, reactivate_member, remove_member, set_roles, suspend_member};
@@ -83,6 +84,7 @@ async fn what_a_member_invited_to_ends_with_him() {
         is_revoked(&admin, &mine.name).await;
         let ended = now(&admin, &mine.name).await;
         assert!(ended.revoke_time.is_some() && ended.etag != mine.etag, "{how:?}");
+        assert_eq!(ended.revoke_reason(), RevokeReason::InviterEnded);
         refused(accept(&guest, &token).await, Code::FailedPrecondition, "INVITATION_REVOKED");
         is_pending(&admin, &others).await;
     }
@@ -136,6 +138,7 @@ async fn what_a_member_is_invited_to_in_that_subtree_ends_with_his_membership() 
 
         end(how, &admin, one, &person).await;
         is_revoked(&admin, &into_one.name).await;
+        assert_eq!(now(&admin, &into_one.name).await.revoke_reason(), RevokeReason::MembershipEnded);
         heard(&admin, root).await;
         for kept in [&into_root.name, &into_two.name, &into_elsewhere.name, &to_others] {
             is_pending(&admin, kept).await;

@@ -51,6 +51,10 @@ pub struct Model {
     pub accept_time: Option<Timestamp>,
     /// When it was revoked.
     pub revoke_time: Option<Timestamp>,
+    /// Why it was revoked.
+    pub revoke_reason: Option<RevokeReason>,
+    /// When it was declined.
+    pub decline_time: Option<Timestamp>,
     /// Who accepted, or is accepting while there is a claim.
     pub invitee_id: Option<Uuid>,
     /// An acceptance under way. While there is one, the state stays `Pending` and nothing but that acceptance changes it.
@@ -77,6 +81,27 @@ pub enum State {
     /// Nobody accepted in time.
     #[sea_orm(string_value = "expired")]
     Expired,
+    /// The person does not want it.
+    #[sea_orm(string_value = "declined")]
+    Declined,
+}
+
+/// Why an invitation was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum RevokeReason {
+    /// Somebody who may did so.
+    #[sea_orm(string_value = "requested")]
+    Requested,
+    /// Something newer took its place.
+    #[sea_orm(string_value = "superseded")]
+    Superseded,
+    /// Whoever invited was suspended or removed.
+    #[sea_orm(string_value = "inviter_ended")]
+    InviterEnded,
+    /// The person was a member, and was suspended or removed.
+    #[sea_orm(string_value = "membership_ended")]
+    MembershipEnded,
 }
 
 /// What became of the newest mail.
@@ -124,6 +149,7 @@ impl Model {
             State::Accepted => Err(Error::AlreadyAccepted(self.name())),
             State::Revoked => Err(Error::Revoked(self.name())),
             State::Expired => Err(Error::Expired(self.name())),
+            State::Declined => Err(Error::Declined(self.name())),
         }
     }
 
@@ -147,6 +173,8 @@ impl Model {
             expire_time: Some(self.expire_time.into()),
             accept_time: self.accept_time.map(Into::into),
             revoke_time: self.revoke_time.map(Into::into),
+            revoke_reason: revoke_reason(self.revoke_reason).into(),
+            decline_time: self.decline_time.map(Into::into),
             invitee: self
                 .invitee_id
                 .filter(|_| accepted)
@@ -163,7 +191,18 @@ impl From<State> for pb::InvitationState {
             State::Accepted => Self::Accepted,
             State::Revoked => Self::Revoked,
             State::Expired => Self::Expired,
+            State::Declined => Self::Declined,
         }
+    }
+}
+
+pub(crate) fn revoke_reason(reason: Option<RevokeReason>) -> pb::RevokeReason {
+    match reason {
+        None => pb::RevokeReason::Unspecified,
+        Some(RevokeReason::Requested) => pb::RevokeReason::Requested,
+        Some(RevokeReason::Superseded) => pb::RevokeReason::Superseded,
+        Some(RevokeReason::InviterEnded) => pb::RevokeReason::InviterEnded,
+        Some(RevokeReason::MembershipEnded) => pb::RevokeReason::MembershipEnded,
     }
 }
 

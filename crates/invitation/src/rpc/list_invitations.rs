@@ -106,6 +106,7 @@ fn in_state(connection: &impl sea_orm::ConnectionTrait, state: InvitationState) 
         }
         InvitationState::Accepted => stored(State::Accepted),
         InvitationState::Revoked => stored(State::Revoked),
+        InvitationState::Declined => stored(State::Declined),
         InvitationState::Unspecified => Condition::any(),
     }
 }

@@ -73,6 +73,7 @@ fn require_resendable(row: &Model, etag: &str) -> Result<(), Error> {
     match row.state {
         State::Accepted => return Err(Error::AlreadyAccepted(row.name())),
         State::Revoked => return Err(Error::Revoked(row.name())),
+        State::Declined => return Err(Error::Declined(row.name())),
         State::Pending | State::Expired => {}
     }
     if etag.is_empty() || etag == row.etag() { Ok(()) } else { Err(Error::EtagMismatch) }

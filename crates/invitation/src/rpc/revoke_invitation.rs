@@ -4,6 +4,7 @@ use usher_runtime::{Caller, Once, Violations};
 
 use crate::acceptance::begin_change;
 use crate::entity::grant;
+use crate::entity::invitation::RevokeReason;
 use crate::error::Error;
 use crate::lifecycle;
 use crate::{Invitation, access, parse};
@@ -30,7 +31,7 @@ pub(crate) async fn revoke_invitation(
     if !request.etag.is_empty() && request.etag != row.etag() {
         return Err(Error::EtagMismatch);
     }
-    let row = lifecycle::revoke(service, &change, &row).await?;
+    let row = lifecycle::revoke(service, &change, &row, RevokeReason::Requested).await?;
     let grants = grants.into_iter().map(|grant| grant::Model { live: false, ..grant }).collect::<Vec<_>>();
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     let answer = pb::RevokeInvitationResponse { invitation };
