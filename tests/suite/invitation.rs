@@ -10,4 +10,21 @@ mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
+mod update_invitation;
 mod withdrawal;
+
+use sandbox::Service;
+use sea_orm::{ConnectionTrait as _, Statement};
+
+use crate::support::rows::database;
+
+/// The kinds of the events about an invitation, in the order of their versions, of which none is missing.
+pub async fn told(name: &str) -> Vec<String> {
+    let outbox = database(Service::Invitation).await;
+    let sql = "SELECT kind, version FROM outbox WHERE resource = $1 ORDER BY version";
+    let statement = Statement::from_sql_and_values(outbox.get_database_backend(), sql, [name.into()]);
+    let rows = outbox.query_all_raw(statement).await.unwrap();
+    let versions: Vec<i64> = rows.iter().map(|row| row.try_get("", "version").unwrap()).collect();
+    assert_eq!(versions, (1..=i64::try_from(rows.len()).unwrap()).collect::<Vec<_>>());
+    rows.iter().map(|row| row.try_get("", "kind").unwrap()).collect()
+}

@@ -15,6 +15,8 @@ use crate::error::Error;
 pub(crate) const LIST: &str = "invitations.list";
 /// To invite.
 pub(crate) const CREATE: &str = "invitations.create";
+/// To change an invitation.
+pub(crate) const UPDATE: &str = "invitations.update";
 /// To send an invitation again.
 pub(crate) const RESEND: &str = "invitations.resend";
 /// To withdraw an invitation.

@@ -38,7 +38,7 @@ impl Terms {
         display_name: &str,
     ) -> Result<Written, Error> {
         let row = self.row(service, email, display_name);
-        let grants = self.grant_rows(&row)?;
+        let grants = grant_rows(&row, &self.grants)?;
         if !insert(change, &row, &grants).await? {
             // Perhaps what is in the way has expired and the sweeper has not come by.
             lifecycle::expire(service, change, invitation::Column::Id.in_subquery(in_the_way(&grants)))
@@ -85,43 +85,73 @@ impl Terms {
             claim_lease_time: None,
         }
     }
+}
 
-    fn grant_rows(&self, row: &invitation::Model) -> Result<Vec<grant::Model>, Error> {
-        let mut rows = Vec::with_capacity(self.grants.len());
-        for (position, grant) in self.grants.iter().enumerate() {
-            let community: CommunityName = grant.community.parse().map_err(Failure::internal)?;
-            rows.push(grant::Model {
-                invitation_id: row.id,
-                community_id: community.0,
-                position: i32::try_from(position).map_err(Failure::internal)?,
-                roles: grant.roles.join(","),
-                inheritance: grant.inheritance,
-                outcome: 0,
-                email_canonical: row.email_canonical.clone(),
-                live: true,
-            });
-        }
-        // In one order everywhere, so that two requests that name the same communities cannot wait for each other.
-        rows.sort_by_key(|grant| grant.community_id);
-        Ok(rows)
+fn grant_rows(row: &invitation::Model, grants: &[Grant]) -> Result<Vec<grant::Model>, Error> {
+    let mut rows = Vec::with_capacity(grants.len());
+    for (position, grant) in grants.iter().enumerate() {
+        let community: CommunityName = grant.community.parse().map_err(Failure::internal)?;
+        rows.push(grant::Model {
+            invitation_id: row.id,
+            community_id: community.0,
+            position: i32::try_from(position).map_err(Failure::internal)?,
+            roles: grant.roles.join(","),
+            inheritance: grant.inheritance,
+            outcome: 0,
+            email_canonical: row.email_canonical.clone(),
+            live: true,
+        });
     }
+    // In one order everywhere, so that two requests that name the same communities cannot wait for each other.
+    rows.sort_by_key(|grant| grant.community_id);
+    Ok(rows)
 }
 
 /// Writes both tables, or nothing and `false` if a live invitation is in the way.
 async fn insert(change: &Change, row: &invitation::Model, grants: &[grant::Model]) -> Result<bool, Error> {
-    let wanted = grants.len() as u64;
-    let rows = grants.iter().cloned().map(|grant| grant::ActiveModel::from(grant).reset_all());
-    let written = grant::Entity::insert_many(rows)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(&**change)
-        .await?;
-    if written < wanted {
-        grant::Entity::delete_many().filter(grant::Column::InvitationId.eq(row.id)).exec(&**change).await?;
+    if !insert_grants(change, grants).await? {
+        delete_grants(change, row.id).await?;
         return Ok(false);
     }
     let row = invitation::ActiveModel::from(row.clone()).reset_all();
     invitation::Entity::insert(row).exec_without_returning(&**change).await?;
     Ok(true)
+}
+
+/// Whether nothing was in the way of any.
+async fn insert_grants(change: &Change, grants: &[grant::Model]) -> Result<bool, Error> {
+    let rows = grants.iter().cloned().map(|grant| grant::ActiveModel::from(grant).reset_all());
+    let written = grant::Entity::insert_many(rows)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(&**change)
+        .await?;
+    Ok(written == grants.len() as u64)
+}
+
+async fn delete_grants(change: &Change, invitation: Uuid) -> Result<(), Error> {
+    grant::Entity::delete_many().filter(grant::Column::InvitationId.eq(invitation)).exec(&**change).await?;
+    Ok(())
+}
+
+/// Makes a pending invitation offer `grants` instead of what it offered. They are in the full form that the community service
+/// gave them, and `row` must be locked in `change`.
+///
+/// # Errors
+/// [`Error::AlreadyPending`] if another invitation holds one of the communities; `change` must then be dropped.
+pub(crate) async fn offer_instead(
+    service: &Invitation,
+    change: &Change,
+    row: &invitation::Model,
+    grants: &[Grant],
+) -> Result<Vec<grant::Model>, Error> {
+    let mut rows = grant_rows(row, grants)?;
+    lifecycle::expire(service, change, invitation::Column::Id.in_subquery(in_the_way(&rows))).await?;
+    delete_grants(change, row.id).await?;
+    if !insert_grants(change, &rows).await? {
+        return Err(conflict(change, &rows).await?.unwrap_or(Failure::ConcurrentChange.into()));
+    }
+    rows.sort_by_key(|grant| grant.position);
+    Ok(rows)
 }
 
 /// Makes the grants of an invitation that is pending again live again.

@@ -2,18 +2,17 @@
 
 use sea_orm::entity::prelude::*;
 use usher_api::identity::GetUserRequest;
-use usher_api::name::{InvitationName, UserName};
+use usher_api::name::InvitationName;
 use usher_runtime::{Caller, EmailAddress, Failure};
 
 use crate::Invitation;
 use crate::entity::invitation::{Entity, Model};
 use crate::error::Error;
 
-/// A signed-in person and his address.
+/// A signed-in person, by his address.
 #[derive(Debug)]
 pub(crate) struct Invitee {
-    pub(crate) user: UserName,
-    pub(crate) email: EmailAddress,
+    email: EmailAddress,
     /// Whether he has shown that the mailbox is his.
     verified: bool,
 }
@@ -21,14 +20,12 @@ pub(crate) struct Invitee {
 impl Invitee {
     /// The person who calls.
     pub(crate) async fn of(service: &Invitation, caller: &Caller) -> Result<Self, Error> {
-        let user = caller.person()?.user;
-        let request = caller.forward(GetUserRequest { name: user.to_string() });
+        let request = caller.forward(GetUserRequest { name: caller.person()?.user.to_string() });
         let answer = service.identity.clone().get_user(request).await;
-        let account =
-            answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner().user;
+        let account = answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner().user;
         let account = account.unwrap_or_default();
         let email = account.email.parse().map_err(Failure::internal)?;
-        Ok(Self { user, email, verified: account.email_verified })
+        Ok(Self { email, verified: account.email_verified })
     }
 
     /// Refuses whoever has not shown that the mailbox is his.

@@ -26,6 +26,7 @@ use crate::error::Error;
 pub(crate) enum Fact {
     Created { notify: bool },
     Resent,
+    Updated,
     Sent,
     DeliveryFailed,
     Accepted,
@@ -39,6 +40,7 @@ impl Fact {
         match self {
             Self::Created { .. } => "invitation.created",
             Self::Resent => "invitation.resent",
+            Self::Updated => "invitation.updated",
             Self::Sent => "invitation.sent",
             Self::DeliveryFailed => "invitation.delivery_failed",
             Self::Accepted => "invitation.accepted",
@@ -148,21 +150,43 @@ async fn end(
     ending: impl IntoIterator<Item = (Column, Expr)>,
     fact: Fact,
 ) -> Result<Model, Error> {
+    let row = set(service, change, row, ending).await?;
+    end_grants(change, std::iter::once(row.id)).await?;
+    tell(service, change, &row, fact).await?;
+    Ok(row)
+}
+
+/// Changes columns of the invitation, which stays pending, unless its time is over by the database's clock. `row` must be
+/// locked in `change`, and what it offers already be what it will.
+pub(crate) async fn update(
+    service: &Invitation,
+    change: &Change,
+    row: &Model,
+    values: impl IntoIterator<Item = (Column, Expr)>,
+) -> Result<Model, Error> {
+    let row = set(service, change, row, values).await?;
+    tell(service, change, &row, Fact::Updated).await?;
+    Ok(row)
+}
+
+async fn set(
+    service: &Invitation,
+    change: &Change,
+    row: &Model,
+    values: impl IntoIterator<Item = (Column, Expr)>,
+) -> Result<Model, Error> {
     let mut update = Entity::update_many();
-    for (column, value) in ending {
+    for (column, value) in values {
         update = update.col_expr(column, value);
     }
-    let ended = update
+    let updated = update
         .col_expr(Column::UpdateTime, Expr::value(service.clock.now()))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(row.id))
         .filter(free_and_pending(&**change))
         .exec_with_returning(&**change)
         .await?;
-    let row = ended.into_iter().next().ok_or_else(|| Error::Expired(row.name()))?;
-    end_grants(change, std::iter::once(row.id)).await?;
-    tell(service, change, &row, fact).await?;
-    Ok(row)
+    updated.into_iter().next().ok_or_else(|| Error::Expired(row.name()))
 }
 
 /// Frees the communities of invitations that ended, for new ones to the same person.

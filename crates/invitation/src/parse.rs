@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use usher_api::community::{Grant, Inheritance};
 use usher_api::name::{CommunityName, InvalidName, InvitationName};
-use usher_runtime::{Failure, Violations};
+use usher_runtime::{Failure, Timestamp, Violations};
 
 use crate::config::Config;
 
@@ -14,9 +14,9 @@ const MOST_GRANTS: usize = 100;
 const MOST_ROLES: usize = 20;
 
 /// The name of an invitation: the one field that must be right before anything can be looked up.
-pub(crate) fn invitation_name(name: &str) -> Result<InvitationName, Failure> {
+pub(crate) fn invitation_name(field: &str, name: &str) -> Result<InvitationName, Failure> {
     let mut violations = Violations::default();
-    let parsed = violations.check("name", name.parse());
+    let parsed = violations.check(field, name.parse());
     violations.finish()?;
     parsed.ok_or_else(|| Failure::internal("a name without violations was not parsed"))
 }
@@ -57,6 +57,24 @@ pub(crate) fn ttl(
         format_args!("must be {} s to {} s", least.as_secs(), most.as_secs()),
     );
     ttl.unwrap_or(config.default_ttl)
+}
+
+/// Until when the invitation lives, given as a moment: as far ahead as a `ttl` may be.
+pub(crate) fn expire_time(
+    field: &str,
+    asked: Option<prost_types::Timestamp>,
+    now: Timestamp,
+    config: &Config,
+    violations: &mut Violations,
+) -> Timestamp {
+    let asked = asked.map_or(Timestamp(0), Timestamp::from);
+    let (least, most) = (now.after(config.min_ttl), now.after(config.max_ttl));
+    violations.require(
+        (least..=most).contains(&asked),
+        field,
+        format_args!("must be {} s to {} s ahead", config.min_ttl.as_secs(), config.max_ttl.as_secs()),
+    );
+    asked
 }
 
 /// A duration that is not negative. The conversion of `prost_types` overflows on the most negative one.

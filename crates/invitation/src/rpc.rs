@@ -10,6 +10,7 @@ mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
+mod update_invitation;
 
 use tonic::Request;
 use usher_api::invitation as pb;
@@ -50,6 +51,14 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::ListInvitationsResponse> {
         let (caller, message) = open(request);
         answer(list_invitations::list_invitations(self, &caller, message).await)
+    }
+
+    async fn update_invitation(
+        &self,
+        request: Request<pb::UpdateInvitationRequest>,
+    ) -> Answer<pb::UpdateInvitationResponse> {
+        let (caller, message) = open(request);
+        answer(update_invitation::update_invitation(self, &caller, message).await)
     }
 
     async fn revoke_invitation(

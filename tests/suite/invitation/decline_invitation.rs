@@ -1,5 +1,4 @@
-use sandbox::{Caller, Service};
-use sea_orm::{ConnectionTrait as _, Statement};
+use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::invitation::{
     DeclineInvitationRequest, Invitation, InvitationState, ResendInvitationRequest,
@@ -7,10 +6,11 @@ use usher_api::invitation::{
 };
 use uuid::Uuid;
 
+use super::told;
 use crate::support::address;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::rows::{database, unprove_mailbox};
+use crate::support::rows::unprove_mailbox;
 use crate::support::tree::{accept, expired, grant, invite, link_token, managed, token};
 
 fn by_token(token: &str) -> DeclineInvitationRequest {
@@ -121,7 +121,11 @@ async fn what_has_ended_cannot_be_declined() {
 
     let grants = vec![grant(&community, &["guest"])];
     let (_, late) = expired(&admin, &community, &address("late"), grants).await;
-    refused(decline(&Caller::nobody(), by_token(&late)).await, Code::FailedPrecondition, "INVITATION_EXPIRED");
+    refused(
+        decline(&Caller::nobody(), by_token(&late)).await,
+        Code::FailedPrecondition,
+        "INVITATION_EXPIRED",
+    );
 
     let (revoked, _) = invited(&admin, &guest.email).await;
     let revocation =
@@ -137,15 +141,4 @@ async fn an_invitation_is_named_in_one_way() {
     refused_fields(decline(&guest.caller, DeclineInvitationRequest::default()).await, &["name"]);
     let both = DeclineInvitationRequest { name: "x".to_owned(), ..by_token("y") };
     refused_fields(decline(&guest.caller, both).await, &["name", "token"]);
-}
-
-/// The kinds of the events about an invitation, in the order of their versions, of which none is missing.
-async fn told(name: &str) -> Vec<String> {
-    let outbox = database(Service::Invitation).await;
-    let sql = "SELECT kind, version FROM outbox WHERE resource = $1 ORDER BY version";
-    let statement = Statement::from_sql_and_values(outbox.get_database_backend(), sql, [name.into()]);
-    let rows = outbox.query_all_raw(statement).await.unwrap();
-    let versions: Vec<i64> = rows.iter().map(|row| row.try_get("", "version").unwrap()).collect();
-    assert_eq!(versions, (1..=i64::try_from(rows.len()).unwrap()).collect::<Vec<_>>());
-    rows.iter().map(|row| row.try_get("", "kind").unwrap()).collect()
 }

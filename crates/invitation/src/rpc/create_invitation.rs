@@ -5,11 +5,12 @@ use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Failure, Once, Violations};
 
 use crate::draft::Terms;
+use crate::entity::grant;
 use crate::error::Error;
 use crate::{Invitation, access, parse};
 
 /// How long the name by which a mail addresses a person may be.
-const DISPLAY_NAME_LENGTH: std::ops::RangeInclusive<usize> = 0..=200;
+pub(super) const DISPLAY_NAME_LENGTH: std::ops::RangeInclusive<usize> = 0..=200;
 
 pub(crate) async fn create_invitation(
     service: &Invitation,
@@ -58,4 +59,20 @@ pub(super) async fn check_grants(
     let question = CheckGrantsRequest { root: root.to_string(), grants, permission: permission.to_owned() };
     let answer = service.community.clone().check_grants(caller.forward(question)).await;
     Ok(answer.map_err(|status| Failure::from_neighbour("community", status))?.into_inner().grants)
+}
+
+/// Refuses who lacks `permission` over what is offered. Who might act if a community were not stopped learns that it is.
+pub(super) async fn require_power(
+    service: &Invitation,
+    caller: &Caller,
+    permission: &str,
+    root: CommunityName,
+    grants: &[grant::Model],
+) -> Result<(), Failure> {
+    let Err(refusal) = access::require_in_all(service, caller, permission, grants).await else {
+        return Ok(());
+    };
+    let offered = grants.iter().map(grant::Model::to_proto).collect();
+    check_grants(service, caller, root, permission, offered).await?;
+    Err(refusal)
 }

@@ -10,7 +10,7 @@ pub(crate) async fn get_invitation(
     caller: &Caller,
     request: pb::GetInvitationRequest,
 ) -> Result<pb::GetInvitationResponse, Error> {
-    let name = parse::invitation_name(&request.name)?;
+    let name = parse::invitation_name("name", &request.name)?;
     let (row, mut grants) = access::find(service, caller, access::LIST, name).await?;
     let communities = grants.iter().map(|grant| CommunityName(grant.community_id));
     let visible = access::communities_with(service, caller, access::LIST, communities).await?;

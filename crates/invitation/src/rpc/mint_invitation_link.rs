@@ -10,7 +10,7 @@ pub(crate) async fn mint_invitation_link(
     service: &Invitation,
     request: pb::MintInvitationLinkRequest,
 ) -> Result<pb::MintInvitationLinkResponse, Error> {
-    let name = parse::invitation_name(&request.name)?;
+    let name = parse::invitation_name("name", &request.name)?;
     let row = invitation::Entity::find_by_id(name.id).one(&*service.database).await?;
     let row = row.filter(|row| row.name() == name).ok_or(Error::NotFound)?;
     row.require_pending(service.clock.now())?;

@@ -3,11 +3,11 @@ use std::time::Duration;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 use usher_api::invitation as pb;
-use usher_api::name::{CommunityName, UserName};
+use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
-use super::create_invitation::check_grants;
+use super::create_invitation::{check_grants, require_power};
 use crate::acceptance::begin_change;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
@@ -21,9 +21,9 @@ pub(crate) async fn resend_invitation(
     request: pb::ResendInvitationRequest,
 ) -> Result<pb::ResendInvitationResponse, Error> {
     let inviter = caller.person()?.user;
-    let name = parse::invitation_name(&request.name)?;
+    let name = parse::invitation_name("name", &request.name)?;
     let (row, grants) = access::find(service, caller, access::RESEND, name).await?;
-    require_power_to_resend(service, caller, name.root, &grants).await?;
+    require_power(service, caller, access::RESEND, name.root, &grants).await?;
     let mut violations = Violations::default();
     let ttl = parse::ttl(request.ttl.as_ref(), &service.config, &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
@@ -51,21 +51,6 @@ pub(crate) async fn resend_invitation(
     let answer = pb::ResendInvitationResponse { invitation };
     once.commit(change, &answer).await?;
     Ok(answer)
-}
-
-/// Refuses who may not send the invitation again. Who might if a community were not stopped learns that it is.
-async fn require_power_to_resend(
-    service: &Invitation,
-    caller: &Caller,
-    root: CommunityName,
-    grants: &[grant::Model],
-) -> Result<(), Error> {
-    let Err(refusal) = access::require_in_all(service, caller, access::RESEND, grants).await else {
-        return Ok(());
-    };
-    let offered = grants.iter().map(grant::Model::to_proto).collect();
-    check_grants(service, caller, root, access::RESEND, offered).await?;
-    Err(refusal.into())
 }
 
 /// Pending and expired invitations can be sent again; the others have ended for good.

@@ -14,7 +14,7 @@ pub(crate) async fn revoke_invitation(
     caller: &Caller,
     request: pb::RevokeInvitationRequest,
 ) -> Result<pb::RevokeInvitationResponse, Error> {
-    let name = parse::invitation_name(&request.name)?;
+    let name = parse::invitation_name("name", &request.name)?;
     let (row, grants) = access::find(service, caller, access::REVOKE, name).await?;
     access::require_in_all(service, caller, access::REVOKE, &grants).await?;
     let mut violations = Violations::default();

@@ -1,0 +1,136 @@
+use std::collections::BTreeSet;
+
+use sea_orm::entity::prelude::*;
+use usher_api::community::Grant;
+use usher_api::invitation as pb;
+use usher_runtime::fields::update_mask;
+use usher_runtime::idempotency::parse_request_id;
+use usher_runtime::{Caller, Change, Failure, Once, Timestamp, Violations};
+
+use super::create_invitation::{DISPLAY_NAME_LENGTH, check_grants, require_power};
+use crate::acceptance::begin_change;
+use crate::entity::grant;
+use crate::entity::invitation::{Column, Model};
+use crate::error::Error;
+use crate::{Invitation, access, draft, lifecycle, parse};
+
+const FIELDS: [&str; 3] = ["display_name", "grants", "expire_time"];
+
+/// What is to be different.
+#[derive(Default)]
+struct Edit {
+    display_name: Option<String>,
+    grants: Option<Vec<Grant>>,
+    expire_time: Option<Timestamp>,
+}
+
+pub(crate) async fn update_invitation(
+    service: &Invitation,
+    caller: &Caller,
+    request: pb::UpdateInvitationRequest,
+) -> Result<pb::UpdateInvitationResponse, Error> {
+    let editor = caller.person()?.user;
+    let asked = request.invitation.clone().unwrap_or_default();
+    let name = parse::invitation_name("invitation.name", &asked.name)?;
+    let (row, grants) = access::find(service, caller, access::UPDATE, name).await?;
+    require_power(service, caller, access::UPDATE, name.root, &grants).await?;
+    let mut violations = Violations::default();
+    let filled = |field: &str| is_filled(&asked, field);
+    let mask = update_mask(request.update_mask.as_ref(), &FIELDS, filled, &mut violations);
+    let mut edit = Edit::parse(service, &asked, &mask, &mut violations);
+    let request_id = parse_request_id(&request.request_id, &mut violations);
+    violations.finish()?;
+
+    // What only might be is no first answer.
+    let request_id = request_id.filter(|_| !request.validate_only);
+    let once = Once::new(&service.sealing, &service.clock, caller, "UpdateInvitation", request_id, &request);
+    if let Some(answer) = once.earlier_answer(&*service.database).await? {
+        return Ok(answer);
+    }
+    // What is offered after the change must be within the caller's authority, whatever changes.
+    let offered = edit.grants.take().unwrap_or_else(|| grants.iter().map(grant::Model::to_proto).collect());
+    let offered = check_grants(service, caller, name.root, access::UPDATE, offered).await?;
+    if mask.contains("grants") {
+        edit.grants = Some(offered);
+    }
+    let (change, row) = begin_change(service, row).await?;
+    if let Some(answer) = once.begin(&change).await? {
+        return Ok(answer);
+    }
+    row.require_pending(service.clock.now())?;
+    let unseen = !asked.etag.is_empty() && asked.etag != row.etag();
+    if unseen {
+        return Err(Error::EtagMismatch);
+    }
+    require_unchanged(&change, &row, &grants).await?;
+    let (row, grants) = edit.apply(service, &change, row, grants, editor.0).await?;
+    let invitation = Some(row.to_proto(&grants, service.clock.now()));
+    let answer = pb::UpdateInvitationResponse { invitation };
+    if !request.validate_only {
+        once.commit(change, &answer).await?;
+        tracing::info!(invitation = %row.name(), "invitation {} updated", row.id);
+    }
+    Ok(answer)
+}
+
+fn is_filled(asked: &pb::Invitation, field: &str) -> bool {
+    match field {
+        "display_name" => !asked.display_name.is_empty(),
+        "grants" => !asked.grants.is_empty(),
+        _ => asked.expire_time.is_some(),
+    }
+}
+
+/// Refuses if what is offered is not what the caller's authority was judged by.
+async fn require_unchanged(change: &Change, row: &Model, judged: &[grant::Model]) -> Result<(), Error> {
+    let now = grant::of_invitation(&**change, row.id).await?;
+    if now == judged { Ok(()) } else { Err(Failure::ConcurrentChange.into()) }
+}
+
+impl Edit {
+    fn parse(
+        service: &Invitation,
+        asked: &pb::Invitation,
+        mask: &BTreeSet<&str>,
+        violations: &mut Violations,
+    ) -> Self {
+        let mut edit = Self::default();
+        if mask.contains("display_name") {
+            let field = "invitation.display_name";
+            edit.display_name = Some(violations.text(field, &asked.display_name, DISPLAY_NAME_LENGTH));
+        }
+        if mask.contains("grants") {
+            parse::grants("invitation.grants", &asked.grants, violations);
+            edit.grants = Some(asked.grants.clone());
+        }
+        if mask.contains("expire_time") {
+            let (field, now) = ("invitation.expire_time", service.clock.now());
+            let moment = parse::expire_time(field, asked.expire_time, now, &service.config, violations);
+            edit.expire_time = Some(moment);
+        }
+        edit
+    }
+
+    /// Writes what is different. `row` must be locked in `change`.
+    async fn apply(
+        self,
+        service: &Invitation,
+        change: &Change,
+        row: Model,
+        grants: Vec<grant::Model>,
+        editor: Uuid,
+    ) -> Result<(Model, Vec<grant::Model>), Error> {
+        let mut values = Vec::new();
+        let grants = match self.grants {
+            Some(offered) => {
+                // It rests on the authority of whoever chose what it offers.
+                values.push((Column::InviterId, Expr::value(editor)));
+                draft::offer_instead(service, change, &row, &offered).await?
+            }
+            None => grants,
+        };
+        values.extend(self.display_name.map(|name| (Column::DisplayName, Expr::value(name))));
+        values.extend(self.expire_time.map(|moment| (Column::ExpireTime, Expr::value(moment))));
+        Ok((lifecycle::update(service, change, &row, values).await?, grants))
+    }
+}
