@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{Description, Service, Topology};
+use crate::{Description, Service, Topology, nats};
 
 /// What a process is told about the world, apart from what it shares with the others.
 pub struct Process<'a> {
@@ -74,8 +74,8 @@ fn apart(suite: &Description, keys: &Path, service: Service) -> String {
             let _ = writeln!(text, "{} = \"{}\"", peer.name(), suite.endpoints[&peer][0]);
         }
     }
-    let nats_url = suite.nats_url.as_deref().unwrap_or_default();
-    text + &format!("\n[events]\nnats_url = \"{nats_url}\"\n")
+    let nats_url = nats::url_for(service, suite.nats_url.as_deref().unwrap_or_default());
+    text + &format!("\n[events]\nnats_url = \"{nats_url}\"\nnats_inbox_prefix = \"_INBOX.{name}\"\n")
 }
 
 fn section(suite: &Description, service: Service, smtp_port: u16, max_connections: u32) -> String {

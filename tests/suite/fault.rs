@@ -5,7 +5,9 @@ mod cancelled_calls;
 mod crash_in_identity;
 mod crash_while_accepting;
 mod key_rotation;
+mod lost_events;
 mod outage;
+mod poisonous_events;
 mod secrets_at_rest;
 mod sign_in_flood;
 

@@ -2,6 +2,9 @@
 //! once, not in every combination.
 
 mod dev;
+mod metrics;
+mod nats_accounts;
+mod outbox;
 mod query_plans;
 mod seeding;
 mod settings;

@@ -19,6 +19,7 @@ use crate::{Community, enrolment, people, user_state};
 /// The consumer of the identity service's events.
 pub(crate) fn of_people(service: Community) -> Subscription {
     Subscription {
+        database: service.database.clone(),
         consumer: "community-people",
         service: "identity",
         handler: Arc::new(move |event| {
@@ -31,6 +32,7 @@ pub(crate) fn of_people(service: Community) -> Subscription {
 /// The consumer of the invitation service's events.
 pub(crate) fn of_invitations(service: Community) -> Subscription {
     Subscription {
+        database: service.database.clone(),
         consumer: "community-offers",
         service: "invitation",
         handler: Arc::new(move |event| {

@@ -20,6 +20,7 @@ use crate::{Identity, session};
 /// The consumer of the community service's events.
 pub(crate) fn of_communities(service: Identity) -> Subscription {
     Subscription {
+        database: service.database.clone(),
         consumer: "identity-communities",
         service: "community",
         handler: Arc::new(move |event| {

@@ -20,6 +20,7 @@ const CONSUMER: &str = "invitation";
 /// The consumer of the notifier's events.
 pub(crate) fn subscription(service: Invitation) -> Subscription {
     Subscription {
+        database: service.database.clone(),
         consumer: CONSUMER,
         service: "notifier",
         handler: Arc::new(move |event| {

@@ -29,6 +29,7 @@ const BATCH: u64 = 100;
 /// The consumer of the community service's events.
 pub(crate) fn subscription(service: Invitation) -> Subscription {
     Subscription {
+        database: service.database.clone(),
         consumer: "invitation-members",
         service: "community",
         handler: Arc::new(move |event| {

@@ -35,6 +35,7 @@ fn subscription(
     subject: fn(&Event) -> Result<Option<Subject>, Failure>,
 ) -> Subscription {
     Subscription {
+        database: service.database.clone(),
         consumer,
         service: publisher,
         handler: Arc::new(move |event| {

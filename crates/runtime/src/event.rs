@@ -3,10 +3,12 @@
 use std::sync::{Arc, RwLock};
 
 use futures::future::BoxFuture;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::jetstream::JetStream;
-use crate::{Failure, Timestamp, outbox};
+use crate::telemetry::follow;
+use crate::{Database, Failure, Timestamp, Workers, consumer, dead_letter, outbox};
 
 /// Something that happened, as other services see it.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Event {
     pub traceparent: String,
     /// The encoded message of the service's `event.proto`.
     pub payload: Vec<u8>,
+    /// How often it was published anew because the broker had lost it.
+    pub publication: i32,
 }
 
 impl Event {
@@ -42,7 +46,15 @@ impl Event {
             occur_time: row.occur_time,
             traceparent: row.traceparent,
             payload: row.payload,
+            publication: row.publication,
         }
+    }
+
+    /// The span of its publication, in the trace of the change that it tells of.
+    pub(crate) fn publishing_span(&self) -> tracing::Span {
+        let span = tracing::info_span!("outbox.publish", otel.kind = "producer", event_id = %self.id, kind = self.kind);
+        follow(&span, &self.traceparent);
+        span
     }
 
     /// `usher.<service>.<resource>.<fact>`.
@@ -65,6 +77,22 @@ pub struct Subscription {
     pub service: &'static str,
     /// What it does with them.
     pub handler: Handler,
+    /// Where failed attempts are counted, and events laid down that nothing can be done with.
+    pub database: Database,
+}
+
+/// Where an event is, once the bus has taken it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Every consumer has dealt with it.
+    Consumed,
+    /// In a stream, on its way to the consumers.
+    Stored {
+        /// When that stream was made, which tells it from one of the same name that was made anew.
+        stream_time: Timestamp,
+        /// The event's place in it.
+        sequence: i64,
+    },
 }
 
 /// What carries events.
@@ -84,22 +112,28 @@ impl EventBus {
         Self::InProcess(Arc::default())
     }
 
-    /// Hands `event` to the bus. `Ok` means that it will reach every consumer, whatever happens to this process.
-    pub async fn publish(&self, event: Event) -> Result<(), Failure> {
+    /// Hands `events` to the bus, in this order, and returns for each whether it was taken. One that was will reach every
+    /// consumer, unless the bus loses what it took: see [`crate::reconciler`].
+    pub async fn publish_all(&self, events: Vec<Event>) -> Vec<Result<Receipt, Failure>> {
         match self {
-            Self::JetStream(jetstream) => jetstream.publish(event).await,
+            Self::JetStream(jetstream) => jetstream.publish_all(&events).await,
             Self::InProcess(subscriptions) => {
                 let subscriptions = subscriptions.read().map(|list| list.clone()).unwrap_or_default();
-                for subscription in subscriptions.iter().filter(|it| it.service == event.service) {
-                    (subscription.handler)(event.clone()).await?;
+                let mut outcomes = Vec::with_capacity(events.len());
+                for event in events {
+                    let span = event.publishing_span();
+                    outcomes.push(consume_here(&subscriptions, event).instrument(span).await);
                 }
-                Ok(())
+                outcomes
             }
         }
     }
 
-    /// Adds a consumer. On JetStream it runs as a worker until `workers` stop.
-    pub fn subscribe(&self, subscription: Subscription, workers: &crate::Workers) {
+    /// Adds a consumer. On JetStream it runs as a worker until `workers` stop; on both, a worker hands it what operators take
+    /// back from among the dead letters.
+    pub fn subscribe(&self, subscription: Subscription, workers: &Workers) {
+        let redriven = subscription.clone();
+        workers.spawn("redrive", move |stop| dead_letter::redrive_until(redriven.clone(), stop));
         match self {
             Self::JetStream(jetstream) => jetstream.consume(subscription, workers),
             Self::InProcess(subscriptions) => {
@@ -109,4 +143,12 @@ impl EventBus {
             }
         }
     }
+}
+
+/// Runs the handlers of all consumers of `event`. One that failed keeps the event in the outbox; the others then see it again.
+async fn consume_here(subscriptions: &[Subscription], event: Event) -> Result<Receipt, Failure> {
+    for subscription in subscriptions.iter().filter(|it| it.service == event.service) {
+        consumer::deliver(subscription, &event).await.map_err(|postponed| postponed.failure)?;
+    }
+    Ok(Receipt::Consumed)
 }

@@ -1,26 +1,35 @@
 //! Events over NATS JetStream.
 
+mod consuming;
+mod message;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
-use async_nats::jetstream::{AckKind, Context, Message};
-use futures::StreamExt as _;
+use async_nats::ServerAddr;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishError};
+use async_nats::jetstream::stream::{self, Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::telemetry::follow;
-use crate::{Event, Failure, Subscription, Timestamp, Workers};
+use crate::event::Receipt;
+use crate::reconciler::StreamStanding;
+use crate::{Event, Failure, Timestamp};
 
 /// `[events]`: how events travel between processes.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsConfig {
-    /// `nats://host:port`. Absent: within the process, which works only if all services run in it.
+    /// `nats://user:password@host:port`, or without an account. Absent: within the process, which works only if all services run in it.
     #[serde(serialize_with = "crate::masked::optional_url")]
     pub nats_url: Option<String>,
+    /// What the subjects begin with on which answers come, such as `_INBOX.community`, where the account of the process may hear
+    /// no others. Absent: `_INBOX`.
+    pub nats_inbox_prefix: Option<String>,
     /// A NATS credentials file.
     pub nats_credentials_file: Option<std::path::PathBuf>,
     /// How many NATS servers keep each event: 3 in production.
@@ -28,21 +37,25 @@ pub struct EventsConfig {
 }
 
 const STREAM: &str = "USHER";
+/// How long an answer of NATS may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Above the longest life of an invitation (30 days), so that a consumer can be rebuilt from the stream.
 const MAX_AGE: Duration = Duration::from_hours(45 * 24);
 /// A relay that crashed after publishing publishes again within minutes.
 const DUPLICATE_WINDOW: Duration = Duration::from_hours(1);
-const ACK_WAIT: Duration = Duration::from_secs(30);
-/// How many events a consumer works on at a time.
-const CONCURRENCY: usize = 16;
-const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
 /// A connection to NATS. It may be away at any time: publishing then fails, consumers wait, and both go on when it is back.
 #[derive(Clone, Debug)]
 pub struct JetStream {
     context: Context,
     replicas: usize,
+    /// When the stream was made, in microseconds; 0 while that is not known.
+    stream_time: Arc<AtomicI64>,
 }
+
+/// How long a stream has been missing before it is made. NATS 2.9 answers that a stream is deleted before it removes the files, and
+/// takes those of a new stream of the same name along: the new one then has events that nobody can read.
+const BEFORE_CREATION: Duration = Duration::from_secs(1);
 
 type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
@@ -52,36 +65,98 @@ impl JetStream {
         let mut options = async_nats::ConnectOptions::new()
             .name("usher")
             .retry_on_initial_connect()
-            .request_timeout(Some(Duration::from_secs(5)));
+            .request_timeout(Some(PATIENCE));
+        if let Some(prefix) = &config.nats_inbox_prefix {
+            options = options.custom_inbox_prefix(prefix);
+        }
         if let Some(file) = &config.nats_credentials_file {
             options = options.credentials_file(file).await?;
         }
-        let mut context = async_nats::jetstream::new(options.connect(url).await?);
-        context.set_timeout(Duration::from_secs(5));
-        Ok(Self { context, replicas: config.nats_replicas.unwrap_or(1) })
+        // The client takes no account from a URL by itself.
+        let server: ServerAddr = url.parse()?;
+        if let (Some(user), Some(password)) = (server.username(), server.password()) {
+            options = options.user_and_password(user.to_owned(), password.to_owned());
+        }
+        let mut context = async_nats::jetstream::new(options.connect(server).await?);
+        context.set_timeout(PATIENCE);
+        let replicas = config.nats_replicas.unwrap_or(1);
+        Ok(Self { context, replicas, stream_time: Arc::default() })
     }
 
-    /// Publishes `event` and waits until the stream has it.
-    pub async fn publish(&self, event: Event) -> Result<(), Failure> {
-        let (subject, headers) = (event.subject(), headers(&event));
-        let first = self.publish_once(&subject, &headers, &event.payload).await;
-        let Err(error) = first else { return Ok(()) };
+    /// Publishes `events` in their order and returns for each where the stream has it. They are sent one behind the other without
+    /// waiting; those that were not taken are tried once more.
+    pub async fn publish_all(&self, events: &[Event]) -> Vec<Result<Receipt, Failure>> {
+        let mut outcomes = self.publish_once(events).await;
+        let failed: Vec<usize> = (0..events.len()).filter(|at| outcomes[*at].is_err()).collect();
+        if failed.is_empty() {
+            return outcomes.into_iter().map(|outcome| outcome.map_err(unavailable)).collect();
+        }
         // Perhaps the stream is missing, in which case nobody answers: make it and try once more.
-        tracing::debug!(%error, "event {} was not taken at first", event.id);
-        let unavailable = |source: Trouble| Failure::Unavailable { dependency: "nats", source };
-        self.ensure_stream().await.map_err(unavailable)?;
-        self.publish_once(&subject, &headers, &event.payload).await.map_err(unavailable)
+        match self.ensure_stream().await {
+            Ok(_) => {
+                let again: Vec<Event> = failed.iter().map(|at| events[*at].clone()).collect();
+                for (at, outcome) in failed.into_iter().zip(self.publish_once(&again).await) {
+                    outcomes[at] = outcome;
+                }
+            }
+            Err(error) => tracing::debug!(error, "there is no stream and none can be made"),
+        }
+        outcomes.into_iter().map(|outcome| outcome.map_err(unavailable)).collect()
     }
 
-    async fn publish_once(&self, subject: &str, headers: &HeaderMap, payload: &[u8]) -> Result<(), Trouble> {
-        let payload = payload.to_vec().into();
-        // The first await sends, the second waits for the stream's acknowledgement.
-        self.context.publish_with_headers(subject.to_owned(), headers.clone(), payload).await?.await?;
-        Ok(())
+    async fn publish_once(&self, events: &[Event]) -> Vec<Result<Receipt, Trouble>> {
+        // Read before anything is sent: what is taken from here on is in this stream or in a later one.
+        let stream_time = match self.stream_time().await {
+            Ok(stream_time) => stream_time,
+            Err(error) => {
+                let error = error.to_string();
+                return events.iter().map(|_| Err(error.clone().into())).collect();
+            }
+        };
+        let mut sent = Vec::with_capacity(events.len());
+        for event in events {
+            let span = event.publishing_span();
+            let publish = self.context.publish_with_headers(
+                event.subject(),
+                message::headers(event),
+                event.payload.clone().into(),
+            );
+            sent.push((publish.instrument(span.clone()).await, span));
+        }
+        let mut outcomes = Vec::with_capacity(events.len());
+        for (acknowledgement, span) in sent {
+            outcomes.push(acknowledged(acknowledgement, stream_time).instrument(span).await);
+        }
+        outcomes
     }
 
-    async fn ensure_stream(&self) -> Result<async_nats::jetstream::stream::Stream, Trouble> {
-        let stream = Config {
+    /// When the stream was made, as known at this moment.
+    async fn stream_time(&self) -> Result<Timestamp, Trouble> {
+        match self.stream_time.load(Ordering::Acquire) {
+            0 => Ok(made(self.ensure_stream().await?.cached_info())),
+            known => Ok(Timestamp(known)),
+        }
+    }
+
+    /// Makes the stream, or makes it what it must be.
+    async fn ensure_stream(&self) -> Result<Stream, Trouble> {
+        let wanted = self.stream_config();
+        let stream = match self.context.get_stream(STREAM).await {
+            Err(error) if is_missing(&error) => {
+                tokio::time::sleep(BEFORE_CREATION).await;
+                self.context.get_or_create_stream(wanted.clone()).await?
+            }
+            found => found?,
+        };
+        if differs(&stream.cached_info().config, &wanted) {
+            self.context.update_stream(wanted).await?;
+        }
+        self.stream_time.store(made(stream.cached_info()).0, Ordering::Release);
+        Ok(stream)
+    }
+
+    fn stream_config(&self) -> Config {
+        Config {
             name: STREAM.to_owned(),
             subjects: vec!["usher.>".to_owned()],
             retention: RetentionPolicy::Limits,
@@ -91,125 +166,68 @@ impl JetStream {
             duplicate_window: DUPLICATE_WINDOW,
             max_age: MAX_AGE,
             ..Config::default()
-        };
-        Ok(self.context.get_or_create_stream(stream).await?)
+        }
     }
 
-    /// Runs `subscription` until `workers` stop. A consumer or stream that is missing is made again.
-    pub fn consume(&self, subscription: Subscription, workers: &Workers) {
-        let jetstream = self.clone();
-        workers.spawn(subscription.consumer, move |stop| {
-            let (jetstream, subscription) = (jetstream.clone(), subscription.clone());
-            async move {
-                while !stop.is_cancelled() {
-                    if let Err(error) = jetstream.consume_while_it_lasts(&subscription, &stop).await {
-                        tracing::warn!(consumer = subscription.consumer, %error, "consumer begins again");
-                    }
-                    tokio::select! {
-                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                        () = stop.cancelled() => {}
-                    }
-                }
+    /// How the stream stands for the events of `service`.
+    pub(crate) async fn standing(&self, service: &str) -> Result<StreamStanding, Failure> {
+        self.look(service).await.map_err(unavailable)
+    }
+
+    async fn look(&self, service: &str) -> Result<StreamStanding, Trouble> {
+        // Before the consumers, so that what they have acknowledged is not beyond its end.
+        let stream = self.ensure_stream().await?;
+        let last_sequence = stream.cached_info().state.last_sequence;
+        let filter = consuming::filter(service);
+        let mut acknowledged: Option<u64> = None;
+        let mut consumers = stream.consumers();
+        while let Some(consumer) = consumers.try_next().await? {
+            let ours = consumer.config.description.as_deref() == Some(consuming::DESCRIPTION);
+            if ours && consumer.config.filter_subject == filter {
+                // One that has nothing left to do does not move its floor over the events of others.
+                let idle = consumer.num_pending == 0 && consumer.num_ack_pending == 0;
+                let reached = if idle { last_sequence } else { consumer.ack_floor.stream_sequence };
+                acknowledged = Some(acknowledged.map_or(reached, |least| least.min(reached)));
             }
-        });
-    }
-
-    async fn consume_while_it_lasts(
-        &self,
-        subscription: &Subscription,
-        stop: &CancellationToken,
-    ) -> Result<(), Trouble> {
-        let consumer = self.ensure_consumer(subscription).await?;
-        // The default prefetches 200 messages, which then wait beyond `ack_wait`.
-        let messages = consumer
-            .stream()
-            .max_messages_per_batch(CONCURRENCY)
-            .heartbeat(Duration::from_secs(5))
-            .expires(Duration::from_secs(30))
-            .messages()
-            .await?;
-        let handled = messages
-            .take_until(stop.cancelled())
-            .map(|message| {
-                let subscription = subscription.clone();
-                // A task of its own: leaving this loop must not break off a database transaction in its middle.
-                tokio::spawn(async move { handle(&subscription, message?).await })
-            })
-            .buffer_unordered(CONCURRENCY);
-        let mut handled = std::pin::pin!(handled);
-        while let Some(result) = handled.next().await {
-            result??;
         }
-        Ok(())
-    }
-
-    async fn ensure_consumer(&self, subscription: &Subscription) -> Result<Consumer<pull::Config>, Trouble> {
-        let config = pull::Config {
-            durable_name: Some(subscription.consumer.to_owned()),
-            filter_subject: format!("usher.{}.>", subscription.service),
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
-            max_deliver: -1,
-            max_ack_pending: 1_000,
-            ..pull::Config::default()
-        };
-        Ok(self.ensure_stream().await?.get_or_create_consumer(subscription.consumer, config).await?)
+        let place = |sequence: u64| i64::try_from(sequence).unwrap_or(i64::MAX);
+        Ok(StreamStanding {
+            stream_time: made(stream.cached_info()),
+            last_sequence: place(last_sequence),
+            acknowledged: place(acknowledged.unwrap_or(0)),
+        })
     }
 }
 
-async fn handle(subscription: &Subscription, message: Message) -> Result<(), Trouble> {
-    let consumer = subscription.consumer;
-    let Some(event) = read(&message) else {
-        tracing::error!(consumer, subject = %message.subject, "message is not an event of the suite; it is dropped");
-        return message.ack_with(AckKind::Term).await;
-    };
-    let span = tracing::info_span!("event.process", otel.kind = "consumer", consumer, event_id = %event.id, kind = event.kind);
-    follow(&span, &event.traceparent);
-    let id = event.id;
-    match (subscription.handler)(event).instrument(span).await {
-        Ok(()) => message.double_ack().await,
-        Err(error) => {
-            let delivered = message.info().map_or(1, |info| info.delivered).clamp(1, 10);
-            let doublings = u32::try_from(delivered).unwrap_or(1);
-            // A bare negative acknowledgement would bring the message back at once.
-            let delay = Duration::from_millis(250).saturating_mul(1 << doublings).min(LONGEST_DELAY);
-            let error = crate::rpc::error_chain(&error);
-            tracing::warn!(consumer, event_id = %id, error, "event {id} is tried again later");
-            message.ack_with(AckKind::Nak(Some(delay))).await
-        }
-    }
+/// What the stream says to an event that was sent.
+async fn acknowledged(
+    sent: Result<PublishAckFuture, PublishError>,
+    stream_time: Timestamp,
+) -> Result<Receipt, Trouble> {
+    let sequence = i64::try_from(sent?.await?.sequence)?;
+    Ok(Receipt::Stored { stream_time, sequence })
 }
 
-/// The attributes of the event as CloudEvents headers, and what JetStream drops duplicates by.
-fn headers(event: &Event) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert("Nats-Msg-Id", event.id.to_string());
-    headers.insert("ce-specversion", "1.0");
-    headers.insert("ce-id", event.id.to_string());
-    headers.insert("ce-type", event.kind.as_str());
-    headers.insert("ce-source", format!("usher/{}", event.service));
-    headers.insert("ce-subject", event.resource.as_str());
-    headers.insert("ce-time", event.occur_time.rfc3339());
-    headers.insert("ce-sequence", event.version.to_string());
-    headers.insert("ce-ushertime", event.occur_time.0.to_string());
-    headers.insert("content-type", "application/protobuf");
-    if !event.traceparent.is_empty() {
-        headers.insert("traceparent", event.traceparent.as_str());
-    }
-    headers
+fn made(stream: &stream::Info) -> Timestamp {
+    let micros = stream.created.unix_timestamp_nanos() / 1_000;
+    Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
-fn read(message: &Message) -> Option<Event> {
-    let headers = message.headers.as_ref()?;
-    let text = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
-    Some(Event {
-        service: text("ce-source")?.strip_prefix("usher/")?.to_owned(),
-        id: text("ce-id")?.parse().ok()?,
-        kind: text("ce-type")?,
-        resource: text("ce-subject")?,
-        version: text("ce-sequence")?.parse().ok()?,
-        occur_time: Timestamp(text("ce-ushertime")?.parse().ok()?),
-        traceparent: text("traceparent").unwrap_or_default(),
-        payload: message.payload.to_vec(),
-    })
+fn is_missing(error: &GetStreamError) -> bool {
+    matches!(error.kind(), GetStreamErrorKind::JetStream(refusal) if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
+/// Whether somebody gave the stream other properties than those that are relied on.
+fn differs(found: &Config, wanted: &Config) -> bool {
+    found.subjects != wanted.subjects
+        || found.discard != wanted.discard
+        || found.num_replicas != wanted.num_replicas
+        || found.duplicate_window != wanted.duplicate_window
+        || found.max_age != wanted.max_age
+        || found.max_messages > 0
+        || found.max_bytes > 0
+}
+
+fn unavailable(source: Trouble) -> Failure {
+    Failure::Unavailable { dependency: "nats", source }
 }

@@ -13,12 +13,16 @@
 //! | [`idempotency`], [`page`], [`sealing`] | request ids, page tokens, and the key behind both |
 //! | [`keyset`] | lists that are paged |
 //! | [`secret_token`], [`link_base`] | secrets that open something, and the links that they travel in |
-//! | [`outbox`], [`relay`], [`event`], [`jetstream`], [`processed_event`] | events: written, published, carried, consumed |
-//! | [`workers`], [`telemetry`], [`masked`] | background tasks; logs and traces; settings as they may be shown |
+//! | [`outbox`], [`relay`], [`reconciler`] | events written with their change, published, and published again when they were lost |
+//! | [`event`], [`jetstream`] | the bus that carries them |
+//! | [`consumer`], [`processed_event`], [`dead_letter`] | events dealt with, once; and those that cannot be |
+//! | [`workers`], [`telemetry`], [`meters`], [`masked`] | background tasks; logs, traces and metrics; settings as they may be shown |
 
 pub mod caller;
 pub mod clock;
+pub mod consumer;
 pub mod database;
+pub mod dead_letter;
 pub mod email;
 pub mod event;
 pub mod failure;
@@ -31,11 +35,13 @@ pub mod keyset;
 pub mod layer;
 pub mod link_base;
 pub mod masked;
+pub mod meters;
 pub mod migration;
 pub mod outbox;
 pub mod page;
 pub mod processed_event;
 pub mod random;
+pub mod reconciler;
 pub mod relay;
 pub mod rpc;
 pub mod sealing;

@@ -1,14 +1,20 @@
-//! The tables that every service's database has: the outbox, the processed events and the answered requests. Each service
+//! The tables that every service's database has: the outbox, the processed events, dead letters and the answered requests. Each service
 //! lists these steps first among its own.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{idempotency, outbox, processed_event};
+use crate::{consumer, dead_letter, idempotency, outbox, processed_event};
 
 /// The steps, in order.
 #[must_use]
 pub fn steps() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(CreateOutbox), Box::new(CreateProcessedEvent), Box::new(CreateAnsweredRequest)]
+    vec![
+        Box::new(CreateOutbox),
+        Box::new(CreateProcessedEvent),
+        Box::new(CreateAnsweredRequest),
+        Box::new(ConfirmEvents),
+        Box::new(CreateDeadLetter),
+    ]
 }
 
 struct CreateOutbox;
@@ -101,5 +107,94 @@ impl MigrationTrait for CreateAnsweredRequest {
             .primary_key(&mut key)
             .to_owned();
         manager.create_table(table).await
+    }
+}
+
+struct ConfirmEvents;
+
+impl MigrationName for ConfirmEvents {
+    fn name(&self) -> &'static str {
+        "r0004_confirm_events"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for ConfirmEvents {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let columns = [
+            ColumnDef::new(outbox::Column::Publication).integer().not_null().default(0).to_owned(),
+            ColumnDef::new(outbox::Column::StreamTime).big_integer().to_owned(),
+            ColumnDef::new(outbox::Column::StreamSequence).big_integer().to_owned(),
+            ColumnDef::new(outbox::Column::ConfirmTime).big_integer().to_owned(),
+        ];
+        for column in columns {
+            // SQLite adds one column at a time.
+            let table = Table::alter().table(outbox::Entity).add_column(column).to_owned();
+            manager.alter_table(table).await?;
+        }
+        let unconfirmed = Index::create()
+            .name("outbox_unconfirmed")
+            .table(outbox::Entity)
+            .col(outbox::Column::PublishTime)
+            .and_where(Expr::col(outbox::Column::PublishTime).is_not_null())
+            .and_where(Expr::col(outbox::Column::ConfirmTime).is_null())
+            .to_owned();
+        manager.create_index(unconfirmed).await?;
+        let old = Index::create()
+            .name("outbox_confirmed")
+            .table(outbox::Entity)
+            .col(outbox::Column::ConfirmTime)
+            .and_where(Expr::col(outbox::Column::ConfirmTime).is_not_null())
+            .to_owned();
+        manager.create_index(old).await?;
+        let old = Index::create()
+            .name("processed_event_time")
+            .table(processed_event::Entity)
+            .col(processed_event::Column::ProcessTime)
+            .to_owned();
+        manager.create_index(old).await
+    }
+}
+
+struct CreateDeadLetter;
+
+impl MigrationName for CreateDeadLetter {
+    fn name(&self) -> &'static str {
+        "r0005_create_dead_letter"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateDeadLetter {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut key =
+            Index::create().col(consumer::Column::Consumer).col(consumer::Column::EventId).to_owned();
+        let attempts = Table::create()
+            .table(consumer::Entity)
+            .col(ColumnDef::new(consumer::Column::Consumer).text().not_null())
+            .col(ColumnDef::new(consumer::Column::EventId).uuid().not_null())
+            .col(ColumnDef::new(consumer::Column::Attempts).integer().not_null())
+            .col(ColumnDef::new(consumer::Column::UpdateTime).big_integer().not_null())
+            .primary_key(&mut key)
+            .to_owned();
+        manager.create_table(attempts).await?;
+        let letters = Table::create()
+            .table(dead_letter::Entity)
+            .col(ColumnDef::new(dead_letter::Column::Id).uuid().not_null().primary_key())
+            .col(ColumnDef::new(dead_letter::Column::Consumer).text().not_null())
+            .col(ColumnDef::new(dead_letter::Column::EventId).uuid().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Service).text().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Kind).text().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Resource).text().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Version).big_integer().not_null())
+            .col(ColumnDef::new(dead_letter::Column::OccurTime).big_integer().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Traceparent).text().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Payload).binary().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Attempts).integer().not_null())
+            .col(ColumnDef::new(dead_letter::Column::Reason).text().not_null())
+            .col(ColumnDef::new(dead_letter::Column::CreateTime).big_integer().not_null())
+            .col(ColumnDef::new(dead_letter::Column::RedriveTime).big_integer())
+            .to_owned();
+        manager.create_table(letters).await
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::telemetry::current_traceparent;
 use crate::{Change, Timestamp};
 
-/// An event on its way out. Rows stay after publication: the broker is never the only copy.
+/// An event on its way out. Rows stay after publication: the broker is never the only copy. See [`crate::reconciler`].
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "outbox")]
@@ -32,8 +32,16 @@ pub struct Model {
     pub available_time: Timestamp,
     /// How often a relay took the row.
     pub attempts: i32,
-    /// When the broker confirmed it.
+    /// When the broker took it.
     pub publish_time: Option<Timestamp>,
+    /// How often it was published anew because the broker had lost it.
+    pub publication: i32,
+    /// Which stream took it, told by the moment at which that stream was made. None for the bus within the process.
+    pub stream_time: Option<Timestamp>,
+    /// Up to where that stream reached when it had taken the event and those published together with it.
+    pub stream_sequence: Option<i64>,
+    /// When every consumer of the suite had dealt with it. Until then the broker may lose it, and it is published anew.
+    pub confirm_time: Option<Timestamp>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -55,7 +63,7 @@ pub struct NewEvent<'a, M> {
     pub message: &'a M,
 }
 
-/// The most rows in one statement: ten columns each, of 32,766 values that SQLite takes.
+/// The most rows in one statement: fourteen columns each, of 32,766 values that SQLite takes.
 const MOST_ROWS: usize = 1_000;
 
 /// Writes `event` as part of `change`. It is published after the commit, at least once.
@@ -90,6 +98,10 @@ impl<M: Message> NewEvent<'_, M> {
             available_time: Set(self.occur_time),
             attempts: Set(0),
             publish_time: Set(None),
+            publication: Set(0),
+            stream_time: Set(None),
+            stream_sequence: Set(None),
+            confirm_time: Set(None),
         }
     }
 }

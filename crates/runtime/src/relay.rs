@@ -1,17 +1,18 @@
 //! Carries events from a service's outbox to the event bus.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sea_orm::DbErr;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query};
-use sea_orm::{ConnectionTrait, DbErr, QuerySelect as _};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
 use crate::clock::micros;
+use crate::event::Receipt;
 use crate::outbox::{Column, Entity, Model};
-use crate::telemetry::follow;
-use crate::{Database, Event, EventBus, database};
+use crate::rpc::error_chain;
+use crate::{Database, Event, EventBus, Timestamp, database, meters, reconciler};
 
 /// How long a relay has for a row before another may take it. Longer than the bus waits for an acknowledgement.
 const LEASE: Duration = Duration::from_secs(30);
@@ -22,17 +23,21 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest wait before a row that could not be published is tried again.
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
-/// Publishes what `database` holds until `stop`. Any number of relays work side by side; each row is published at least
-/// once, and in the order of the changes unless something fails.
+/// Publishes what `database` holds until `stop`, and publishes again what the bus lost. Any number of relays work side by side;
+/// each row is published at least once, and in the order of the changes unless something fails.
 pub async fn run(database: Database, bus: EventBus, service: &'static str, stop: CancellationToken) {
+    tokio::join!(publish(&database, &bus, service, &stop), reconciler::run(&database, &bus, service, &stop),);
+}
+
+async fn publish(database: &Database, bus: &EventBus, service: &'static str, stop: &CancellationToken) {
     let recorded = database.events_recorded();
     while !stop.is_cancelled() {
-        match publish_batch(&database, &bus, service).await {
+        match publish_batch(database, bus, service).await {
             Ok(taken) if taken == BATCH => {}
-            Ok(_) => wait(&recorded, &stop).await,
+            Ok(_) => wait(&recorded, stop).await,
             Err(error) => {
                 tracing::warn!(service, %error, "relay cannot read the outbox");
-                wait(&recorded, &stop).await;
+                wait(&recorded, stop).await;
             }
         }
     }
@@ -46,26 +51,66 @@ async fn wait(recorded: &tokio::sync::Notify, stop: &CancellationToken) {
     }
 }
 
-/// Takes rows, publishes them and marks what the bus confirmed. Returns how many were taken.
+/// Takes rows, publishes them and marks what the bus took. Returns how many were taken.
 async fn publish_batch(database: &Database, bus: &EventBus, service: &'static str) -> Result<u64, DbErr> {
     let rows = claim(database).await?;
     let taken = rows.len() as u64;
-    let mut published = Vec::new();
-    for row in rows {
-        let (id, attempts) = (row.id, row.attempts);
-        let span =
-            tracing::info_span!("outbox.publish", otel.kind = "producer", event_id = %id, kind = row.kind);
-        follow(&span, &row.traceparent);
-        match bus.publish(Event::new(service, row)).instrument(span).await {
-            Ok(()) => published.push(id),
+    let places: Vec<_> = rows.iter().map(|row| (row.id, row.attempts)).collect();
+    let events = rows.into_iter().map(|row| Event::new(service, row)).collect();
+    let mut published = Published::default();
+    for ((id, attempts), outcome) in places.into_iter().zip(bus.publish_all(events).await) {
+        meters::publication(service, outcome.is_ok());
+        match outcome {
+            Ok(receipt) => published.add(id, receipt),
             Err(error) => {
-                tracing::warn!(event_id = %id, attempts, %error, "event {id} waits: it cannot be published");
+                let error = error_chain(&error);
+                tracing::warn!(event_id = %id, attempts, error, "event {id} waits: it cannot be published");
                 put_off(database, id, attempts).await?;
             }
         }
     }
-    mark(database, published).await?;
+    published.mark(database).await?;
     Ok(taken)
+}
+
+/// The rows that the bus took, by how far they are.
+#[derive(Default)]
+struct Published {
+    consumed: Vec<Uuid>,
+    /// By stream, told by its time: the rows, and the last place that one of them got.
+    stored: BTreeMap<Timestamp, (Vec<Uuid>, i64)>,
+}
+
+impl Published {
+    fn add(&mut self, id: Uuid, receipt: Receipt) {
+        match receipt {
+            Receipt::Consumed => self.consumed.push(id),
+            Receipt::Stored { stream_time, sequence } => {
+                let (ids, last) = self.stored.entry(stream_time).or_default();
+                ids.push(id);
+                *last = Ord::max(*last, sequence);
+            }
+        }
+    }
+
+    /// One statement for all rows of a stream: each is told the place of the last, which only makes its confirmation wait for
+    /// that of the others.
+    async fn mark(self, database: &Database) -> Result<(), DbErr> {
+        let now = || database::now(&**database);
+        let rows =
+            |ids| Entity::update_many().col_expr(Column::PublishTime, now()).filter(Column::Id.is_in(ids));
+        if !self.consumed.is_empty() {
+            rows(self.consumed).col_expr(Column::ConfirmTime, now()).exec(&**database).await?;
+        }
+        for (stream_time, (ids, last)) in self.stored {
+            rows(ids)
+                .col_expr(Column::StreamTime, Expr::value(stream_time))
+                .col_expr(Column::StreamSequence, Expr::value(last))
+                .exec(&**database)
+                .await?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes up to [`BATCH`] rows that are due. A row that two relays see at once goes to one: the second finds
@@ -92,18 +137,6 @@ async fn claim(database: &Database) -> Result<Vec<Model>, DbErr> {
     Ok(rows)
 }
 
-async fn mark(database: &Database, ids: Vec<Uuid>) -> Result<(), DbErr> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    Entity::update_many()
-        .col_expr(Column::PublishTime, database::now(&**database))
-        .filter(Column::Id.is_in(ids))
-        .exec(&**database)
-        .await?;
-    Ok(())
-}
-
 /// Makes a row wait: twice as long after every failure.
 async fn put_off(database: &Database, id: Uuid, attempts: i32) -> Result<(), DbErr> {
     let doublings = u32::try_from(attempts.clamp(1, 10) - 1).unwrap_or(0);
@@ -114,14 +147,4 @@ async fn put_off(database: &Database, id: Uuid, attempts: i32) -> Result<(), DbE
         .exec(&**database)
         .await?;
     Ok(())
-}
-
-/// How many events wait to be published.
-pub async fn backlog(connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    let count = Entity::find()
-        .select_only()
-        .column_as(Column::Id.count(), "waiting")
-        .filter(Column::PublishTime.is_null());
-    let waiting: Option<i64> = count.into_tuple().one(connection).await?;
-    Ok(waiting.and_then(|waiting| u64::try_from(waiting).ok()).unwrap_or(0))
 }

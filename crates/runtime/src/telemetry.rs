@@ -1,4 +1,4 @@
-//! Logs and traces. A trace runs on through gRPC, the outbox and NATS by its W3C `traceparent`.
+//! Logs, traces and metrics. A trace runs on through gRPC, the outbox and NATS by its W3C `traceparent`.
 //!
 //! Never logged: tokens, passwords, links that hold a token, and request or response messages as a whole.
 
@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,8 @@ pub struct TelemetryConfig {
     pub log_format: LogFormat,
     /// Which log lines are written: a level, or `tracing` directives such as `info,usher_invitation=debug`.
     pub log_filter: String,
-    /// Where traces go by OTLP over gRPC, such as `http://collector:4317`. Absent: nowhere.
+    /// Where traces and metrics go by OTLP over gRPC, such as `http://collector:4317`. Absent: nowhere. How often metrics go is
+    /// said by the environment's `OTEL_METRIC_EXPORT_INTERVAL`, in milliseconds; 60,000 where it says nothing.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -51,21 +53,28 @@ pub enum LogFormat {
 
 /// Keeps telemetry going; [`Telemetry::flush`] it last.
 #[derive(Debug)]
-pub struct Telemetry(SdkTracerProvider);
+pub struct Telemetry {
+    traces: SdkTracerProvider,
+    metrics: SdkMeterProvider,
+}
 
 /// Why telemetry cannot start: a filter that does not parse, an endpoint that is not a URL, or telemetry started before.
 pub type TelemetryError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Telemetry {
-    /// Starts logs and traces for this process. Must run within a tokio runtime when `otlp_endpoint` is set.
+    /// Starts logs, traces and metrics for this process. Must run within a tokio runtime when `otlp_endpoint` is set.
     pub fn start(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
         let resource = Resource::builder().with_service_name("usher").build();
-        let mut provider = SdkTracerProvider::builder().with_resource(resource);
+        let mut traces = SdkTracerProvider::builder().with_resource(resource.clone());
+        let mut metrics = SdkMeterProvider::builder().with_resource(resource);
         if let Some(endpoint) = &config.otlp_endpoint {
             let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
-            provider = provider.with_batch_exporter(exporter);
+            traces = traces.with_batch_exporter(exporter);
+            let exporter = MetricExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+            metrics = metrics.with_periodic_exporter(exporter);
         }
-        let provider = provider.build();
+        let (traces, metrics) = (traces.build(), metrics.build());
+        opentelemetry::global::set_meter_provider(metrics.clone());
 
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = match config.log_format {
@@ -75,15 +84,18 @@ impl Telemetry {
         tracing_subscriber::registry()
             .with(EnvFilter::try_new(&config.log_filter)?)
             .with(lines)
-            .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("usher")))
+            .with(tracing_opentelemetry::layer().with_tracer(traces.tracer("usher")))
             .try_init()?;
-        Ok(Self(provider))
+        Ok(Self { traces, metrics })
     }
 
     /// Sends what is still to be sent.
     pub fn flush(self) {
-        if let Err(error) = self.0.shutdown() {
+        if let Err(error) = self.traces.shutdown() {
             tracing::warn!(%error, "the last traces were not sent");
+        }
+        if let Err(error) = self.metrics.shutdown() {
+            tracing::warn!(%error, "the last metrics were not sent");
         }
     }
 }

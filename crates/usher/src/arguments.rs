@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod outbox;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -71,6 +73,9 @@ pub enum Command {
     /// Keys: of people's access tokens (list, rotate, revoke), and of services (generate)
     #[command(subcommand)]
     Keys(Keys),
+    /// Events: on their way out (list, replay), and those that could not be dealt with (dead-letters, redrive)
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
     /// Print a service token for trying calls against `usher dev`; it lasts ten minutes
     ServiceToken {
         /// The service that the token stands for; any name will do

@@ -9,7 +9,7 @@
 //! | `suite.rs`, `neighbours.rs` | the composition, and the ways between services |
 //! | `server.rs`, `health.rs`, `signals.rs` | listening, readiness, and what ends the process |
 //! | `databases.rs` | databases opened, waited for and held against the migrations |
-//! | `migrate.rs`, `bootstrap.rs`, `keys.rs`, `keys/`, `seed.rs` | the commands of the same names |
+//! | `migrate.rs`, `bootstrap.rs`, `keys.rs`, `keys/`, `outbox.rs`, `seed.rs` | the commands of the same names |
 //! | `embedded.rs`, `private_file.rs` | the data directory of `usher dev` |
 //! | `dev.rs`, `dev/` | `usher dev`: the story |
 //! | `trouble.rs` | why a command fails |
@@ -24,6 +24,7 @@ mod health;
 mod keys;
 mod migrate;
 mod neighbours;
+mod outbox;
 mod private_file;
 mod seed;
 mod serve;
@@ -41,6 +42,7 @@ use usher_runtime::Random;
 use usher_runtime::service_token::generate_signing_key;
 use usher_runtime::telemetry::{Telemetry, TelemetryConfig};
 
+use arguments::outbox::Outbox;
 use arguments::{Arguments, Command, Keys, Selection};
 use config::Config;
 use trouble::Trouble;
@@ -88,11 +90,22 @@ async fn run(command: Command) -> Result<(), Trouble> {
             let config = keys::signing::config(&place)?;
             with_telemetry(&config.telemetry, Box::pin(keys::signing::revoke(&config, &kid))).await
         }
+        Command::Outbox(command) => {
+            let config = Config::load(settings_of(&command).config.as_deref())?;
+            with_telemetry(&config.telemetry, Box::pin(outbox::run(&config, &command))).await
+        }
         Command::ServiceToken { service, data } => embedded::print_service_token(data.directory, &service),
         Command::Config(source) => {
             print!("{}", Config::load(source.config.as_deref())?.to_toml()?);
             Ok(())
         }
+    }
+}
+
+fn settings_of(command: &Outbox) -> &arguments::Source {
+    match command {
+        Outbox::List { selection, .. } | Outbox::DeadLetters(selection) => &selection.source,
+        Outbox::Replay { source, .. } | Outbox::Redrive { source, .. } => source,
     }
 }
 

@@ -59,7 +59,7 @@ async fn accepted_events(suite: &Suite, invitation: &str) -> usize {
         (row.try_get::<i64>("", "waiting").unwrap() == 0).then_some(())
     })
     .await;
-    let client = async_nats::connect(suite.nats.as_ref().unwrap().url()).await.unwrap();
+    let client = sandbox::nats::connect(&suite.nats.as_ref().unwrap().url()).await.unwrap();
     let mut stream = async_nats::jetstream::new(client).get_stream("USHER").await.unwrap();
     let total = stream.info().await.unwrap().state.messages;
     let config = async_nats::jetstream::consumer::pull::Config::default();

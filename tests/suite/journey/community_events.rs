@@ -66,7 +66,7 @@ async fn published(outbox: &DatabaseConnection, resource: &str) -> Option<Vec<To
 
 /// Subject and version of everything in the stream about the resource, in the order of the stream.
 async fn carried(url: &str, resource: &str) -> Vec<(String, i64)> {
-    let client = async_nats::connect(url).await.unwrap();
+    let client = sandbox::nats::connect(url).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("USHER").await.unwrap();
     let config = OrderedConfig { filter_subject: "usher.community.>".to_owned(), ..OrderedConfig::default() };
     let mut messages = stream.create_consumer(config).await.unwrap().messages().await.unwrap();

@@ -1,0 +1,128 @@
+//! Durable consumers: pulled, supervised, and made again when they are gone.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
+use async_nats::jetstream::{AckKind, Message};
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::{JetStream, STREAM, Trouble, message};
+use crate::consumer::{Postponed, deliver};
+use crate::{Event, Subscription, Workers, dead_letter};
+
+/// Tells our consumers from those of others.
+pub(super) const DESCRIPTION: &str = "usher";
+/// How long a consumer may be silent about an event before another replica gets it. One that works says so meanwhile.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
+/// How many events a consumer works on at a time.
+const CONCURRENCY: usize = 16;
+
+/// The subjects of the events of `service`.
+pub(super) fn filter(service: &str) -> String {
+    format!("usher.{service}.>")
+}
+
+impl JetStream {
+    /// Runs `subscription` until `workers` stop. A consumer or stream that is missing is made again.
+    pub fn consume(&self, subscription: Subscription, workers: &Workers) {
+        let jetstream = self.clone();
+        workers.spawn(subscription.consumer, move |stop| {
+            let (jetstream, subscription) = (jetstream.clone(), subscription.clone());
+            async move {
+                while !stop.is_cancelled() {
+                    if let Err(error) = jetstream.consume_while_it_lasts(&subscription, &stop).await {
+                        tracing::warn!(consumer = subscription.consumer, %error, "consumer begins again");
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+            }
+        });
+    }
+
+    async fn consume_while_it_lasts(
+        &self,
+        subscription: &Subscription,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
+        let consumer = self.ensure_consumer(subscription).await?;
+        // The default prefetches 200 messages, which then wait beyond `ack_wait`.
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(CONCURRENCY)
+            .heartbeat(Duration::from_secs(5))
+            .expires(Duration::from_secs(30))
+            .messages()
+            .await?;
+        let handled = messages
+            .take_until(stop.cancelled())
+            .map(|message| {
+                let subscription = subscription.clone();
+                // A task of its own: leaving this loop must not break off a database transaction in its middle.
+                tokio::spawn(async move { handle(&subscription, message?).await })
+            })
+            .buffer_unordered(CONCURRENCY);
+        let mut handled = std::pin::pin!(handled);
+        while let Some(result) = handled.next().await {
+            result??;
+        }
+        Ok(())
+    }
+
+    /// Makes the consumer, or makes it what it must be.
+    async fn ensure_consumer(&self, subscription: &Subscription) -> Result<Consumer<pull::Config>, Trouble> {
+        self.ensure_stream().await?;
+        let config = pull::Config {
+            durable_name: Some(subscription.consumer.to_owned()),
+            description: Some(DESCRIPTION.to_owned()),
+            filter_subject: filter(subscription.service),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            max_deliver: -1,
+            max_ack_pending: 1_000,
+            ..pull::Config::default()
+        };
+        Ok(self.context.create_consumer_on_stream(config, STREAM).await?)
+    }
+}
+
+async fn handle(subscription: &Subscription, message: Message) -> Result<(), Trouble> {
+    let Some(event) = message::read(&message) else { return lay_down(subscription, &message).await };
+    match deliver_in_time(subscription, &event, &message).await {
+        Ok(()) => message.double_ack().await,
+        // A bare negative acknowledgement would bring the message back at once.
+        Err(postponed) => message.ack_with(AckKind::Nak(Some(postponed.delay))).await,
+    }
+}
+
+/// Hands the event over and, while that takes, tells the server that the message is not forgotten.
+async fn deliver_in_time(
+    subscription: &Subscription,
+    event: &Event,
+    message: &Message,
+) -> Result<(), Postponed> {
+    let mut delivery = std::pin::pin!(deliver(subscription, event));
+    loop {
+        tokio::select! {
+            outcome = &mut delivery => return outcome,
+            () = tokio::time::sleep(PROGRESS_INTERVAL) => {
+                if let Err(error) = message.ack_with(AckKind::Progress).await {
+                    tracing::debug!(error, "progress of event {} could not be told", event.id);
+                }
+            }
+        }
+    }
+}
+
+/// Takes what is no event of the suite out of the way. Its place in the stream names it.
+async fn lay_down(subscription: &Subscription, message: &Message) -> Result<(), Trouble> {
+    let info = message.info()?;
+    let place = format!("{}/{}/{}", info.stream, info.stream_sequence, info.published.unix_timestamp_nanos());
+    let (database, consumer) = (&subscription.database, subscription.consumer);
+    dead_letter::lay_down_message(database, consumer, &place, &message.subject, &message.payload).await?;
+    message.ack_with(AckKind::Term).await
+}
