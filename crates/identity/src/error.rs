@@ -5,7 +5,7 @@ use tonic::{Code, Status};
 use usher_api::identity::ErrorReason;
 use usher_api::name::{CommunityName, ConnectionName, SessionName, UserName};
 use usher_runtime::image::ImageProblem;
-use usher_runtime::{Failure, Refusal, Timestamp};
+use usher_runtime::{Failure, Quota, Refusal, Timestamp};
 
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +44,8 @@ pub enum Error {
         unlock_time: Timestamp,
     },
     /// Too many passwords were tried from the source.
-    #[error("too many attempts failed from this source")]
-    SignInThrottled,
+    #[error("too many attempts from this source; try again later")]
+    SignInThrottled(Quota),
     /// The bytes are no picture that is accepted.
     #[error("the picture cannot be used: {0}")]
     PictureInvalid(ImageProblem),
@@ -63,7 +63,7 @@ pub enum Error {
     MailEnded,
     /// Too many mails were asked for.
     #[error("too many mails were asked for; try again later")]
-    MailThrottled,
+    MailThrottled(Quota),
     /// The mailbox has been proven.
     #[error("the mailbox of the account has been proven")]
     EmailVerified(UserName),
@@ -161,7 +161,7 @@ impl Error {
             | Self::ProviderEmailNotVerified(_)
             | Self::ProviderNotBelieved { .. }
             | Self::LinkRefused => Code::PermissionDenied,
-            Self::SignInThrottled | Self::MailThrottled => Code::ResourceExhausted,
+            Self::SignInThrottled(_) | Self::MailThrottled(_) => Code::ResourceExhausted,
             Self::ProviderUnavailable(_) => Code::Unavailable,
             Self::SignInLocked { .. }
             | Self::PasswordNotSet { .. }
@@ -193,12 +193,12 @@ impl Error {
             Self::RefreshTokenReused => ErrorReason::RefreshTokenReused,
             Self::SessionNotFound(_) => ErrorReason::SessionNotFound,
             Self::SignInLocked { .. } => ErrorReason::SignInLocked,
-            Self::SignInThrottled => ErrorReason::SignInThrottled,
+            Self::SignInThrottled(_) => ErrorReason::SignInThrottled,
             Self::PictureInvalid(_) => ErrorReason::PictureInvalid,
             Self::PictureNotFound(_) => ErrorReason::PictureNotFound,
             Self::MailTokenInvalid => ErrorReason::MailTokenInvalid,
             Self::MailEnded => ErrorReason::MailEnded,
-            Self::MailThrottled => ErrorReason::MailThrottled,
+            Self::MailThrottled(_) => ErrorReason::MailThrottled,
             Self::EmailVerified(_) => ErrorReason::EmailVerified,
             Self::UserNotActive(_) => ErrorReason::UserNotActive,
             Self::ConnectionNotFound(_) => ErrorReason::ConnectionNotFound,
@@ -257,10 +257,11 @@ impl Error {
             | Self::CurrentPasswordInvalid
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenReused
-            | Self::SignInThrottled
+            // Their limit is added to them.
+            | Self::SignInThrottled(_)
+            | Self::MailThrottled(_)
             | Self::MailTokenInvalid
             | Self::MailEnded
-            | Self::MailThrottled
             | Self::Bootstrapped
             | Self::SigningKeyNotFound { .. }
             | Self::Shared(_) => Vec::new(),
@@ -276,9 +277,6 @@ impl From<DbErr> for Error {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        if let Error::Shared(failure) = error {
-            return failure.into();
-        }
         let refusal = Refusal {
             code: error.code(),
             domain: "identity.usher",
@@ -286,6 +284,10 @@ impl From<Error> for Status {
             metadata: error.metadata(),
             message: error.to_string(),
         };
-        refusal.into_status(None)
+        match error {
+            Error::Shared(failure) => failure.into(),
+            Error::SignInThrottled(quota) | Error::MailThrottled(quota) => refusal.into_exhausted(quota),
+            _ => refusal.into_status(None),
+        }
     }
 }
