@@ -46,8 +46,8 @@ pub async fn sign_in_refusals(suite: &Description, pairs: usize, locking: bool) 
         assert_eq!(answer.err().map(|status| status.code()), Some(Code::Unauthenticated));
     };
     if locking {
-        for pair in 0..pairs {
-            for email in [&known[pair], &unknown(kind, pair)] {
+        for (pair, known) in known.iter().enumerate() {
+            for email in [known, &unknown(kind, pair)] {
                 for _ in 0..4 {
                     failure(email, pair).await;
                 }

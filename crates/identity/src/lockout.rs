@@ -114,8 +114,8 @@ pub(crate) async fn begin(
     target: Target<'_>,
     whereabouts: &Whereabouts,
 ) -> Result<Attempt, Error> {
-    require_quiet_source(service, whereabouts.source).await?;
     for _ in 0..MOST_WAITS {
+        require_quiet_source(service, whereabouts.source).await?;
         if let Some(attempt) = take_place(service, &target, whereabouts).await? {
             return Ok(attempt);
         }
