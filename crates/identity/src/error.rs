@@ -5,7 +5,9 @@ use tonic::{Code, Status};
 use usher_api::identity::ErrorReason;
 use usher_api::name::{CommunityName, ConnectionName, SessionName, UserName};
 use usher_runtime::image::ImageProblem;
-use usher_runtime::{Failure, Quota, Refusal, Timestamp};
+use usher_runtime::{Failure, Refusal, Timestamp};
+
+use crate::throttle::Met;
 
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +47,7 @@ pub enum Error {
     },
     /// Too many passwords were tried from the source.
     #[error("too many attempts from this source; try again later")]
-    SignInThrottled(Quota),
+    SignInThrottled(Met),
     /// The bytes are no picture that is accepted.
     #[error("the picture cannot be used: {0}")]
     PictureInvalid(ImageProblem),
@@ -63,7 +65,7 @@ pub enum Error {
     MailEnded,
     /// Too many mails were asked for.
     #[error("too many mails were asked for; try again later")]
-    MailThrottled(Quota),
+    MailThrottled(Met),
     /// The mailbox has been proven.
     #[error("the mailbox of the account has been proven")]
     EmailVerified(UserName),
@@ -236,6 +238,7 @@ impl Error {
             | Self::TwoFactorNotEnabled(user)
             | Self::TwoFactorEnforced(user)
             | Self::PasswordTooShort(user) => vec![("user", user.to_string())],
+            Self::SignInThrottled(met) | Self::MailThrottled(met) => vec![("limit", met.limit.to_owned())],
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::ConnectionNotFound(connection)
             | Self::ConnectionUnavailable(connection)
@@ -257,9 +260,6 @@ impl Error {
             | Self::CurrentPasswordInvalid
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenReused
-            // Their limit is added to them.
-            | Self::SignInThrottled(_)
-            | Self::MailThrottled(_)
             | Self::MailTokenInvalid
             | Self::MailEnded
             | Self::Bootstrapped
@@ -277,6 +277,9 @@ impl From<DbErr> for Error {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
+        if let Error::Shared(failure) = error {
+            return failure.into();
+        }
         let refusal = Refusal {
             code: error.code(),
             domain: "identity.usher",
@@ -285,8 +288,9 @@ impl From<Error> for Status {
             message: error.to_string(),
         };
         match error {
-            Error::Shared(failure) => failure.into(),
-            Error::SignInThrottled(quota) | Error::MailThrottled(quota) => refusal.into_exhausted(quota),
+            Error::SignInThrottled(met) | Error::MailThrottled(met) => {
+                refusal.into_quota_status(&met.subject, Some(met.retry_delay))
+            }
             _ => refusal.into_status(None),
         }
     }

@@ -8,7 +8,7 @@ use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
 };
 use usher_runtime::clock::micros;
-use usher_runtime::{Quota, database};
+use usher_runtime::database;
 
 /// How often something may happen.
 pub(crate) struct Limit {
@@ -44,7 +44,20 @@ impl Limit {
     }
 
     /// What is told of this limit, which `subject` met.
-    pub(crate) fn met(&self, subject: impl Into<String>, wait: Duration) -> Quota {
-        Quota { limit: self.name, subject: subject.into(), retry: Some(wait) }
+    pub(crate) fn met(&self, subject: impl Into<String>, wait: Duration) -> Met {
+        // Whole seconds, rounded up: less would be too early.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Met { limit: self.name, subject: subject.into(), retry_delay: Duration::from_secs(seconds) }
     }
+}
+
+/// A limit that was met.
+#[derive(Debug)]
+pub struct Met {
+    /// What it is called.
+    pub(crate) limit: &'static str,
+    /// Whose it is: an account, or a word for whatever calls.
+    pub(crate) subject: String,
+    /// When there may be one more.
+    pub(crate) retry_delay: Duration,
 }

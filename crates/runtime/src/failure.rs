@@ -1,12 +1,11 @@
 //! The refusals that any RPC can answer with, and how a refusal of any kind becomes a gRPC status.
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use sea_orm::{DbErr, RuntimeErr};
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, QuotaViolation, StatusExt as _};
+use tonic_types::{ErrorDetails, StatusExt as _};
 use usher_api::rpc::ErrorReason;
 
 use crate::Violations;
@@ -201,17 +200,6 @@ fn met_a_limit(status: &Status) -> bool {
     status.get_error_details().has_quota_failure_violations()
 }
 
-/// A limit that a request met.
-#[derive(Clone, Debug)]
-pub struct Quota {
-    /// What the limit is called, as documented with the reason.
-    pub limit: &'static str,
-    /// What has as much as it may: a resource, or a word for whatever calls, such as `source`.
-    pub subject: String,
-    /// How long it takes until there may be more. None if that does not come by itself.
-    pub retry: Option<Duration>,
-}
-
 /// A refusal in the terms of the wire, from any error enum.
 #[derive(Debug)]
 pub struct Refusal {
@@ -231,27 +219,15 @@ pub struct Refusal {
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 impl Refusal {
-    /// The status of a request that met a limit: `ErrorInfo`, `QuotaFailure`, and `RetryInfo` if waiting helps. The limit is also
-    /// in the metadata, as `limit`.
+    /// As [`Self::into_status`], for a limit that is reached: `subject` is what ran out. Without `retry_delay` waiting does not
+    /// help.
     #[must_use]
-    pub fn into_exhausted(mut self, quota: Quota) -> Status {
-        let limit = quota.limit;
-        self.metadata.push(("limit", limit.to_owned()));
-        let reason = self.reason.trim_start_matches("ERROR_REASON_");
-        let metadata: HashMap<_, _> =
-            self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        let mut details = ErrorDetails::with_error_info(reason, self.domain, metadata);
-        details.set_quota_failure([QuotaViolation {
-            api_service: self.domain.to_owned(),
-            quota_id: limit.to_owned(),
-            ..QuotaViolation::new(quota.subject, &self.message)
-        }]);
-        if let Some(retry) = quota.retry {
-            // Whole seconds, rounded up: less would be too early.
-            let seconds = retry.as_secs() + u64::from(retry.subsec_nanos() > 0);
-            details.set_retry_info(Some(Duration::from_secs(seconds)));
-        }
-        Status::with_error_details(self.code, self.message, details)
+    pub fn into_quota_status(self, subject: &str, retry_delay: Option<Duration>) -> Status {
+        let (code, message) = (self.code, self.message.clone());
+        let mut details = self.into_status(None).get_error_details();
+        details.add_quota_failure_violation(subject, &message);
+        details.set_retry_info(retry_delay);
+        Status::with_error_details(code, message, details)
     }
 
     /// The status with its details: always `ErrorInfo`, and what its code calls for besides.
@@ -371,22 +347,18 @@ mod tests {
     fn tells_a_limit_from_a_busy_process() {
         let busy = Failure::from_neighbour("identity", Failure::Overloaded.into());
         assert_eq!(Status::from(busy).code(), Code::Unavailable);
-        let quota = Quota {
-            limit: "failures",
-            subject: "source".to_owned(),
-            retry: Some(Duration::from_millis(1_500)),
-        };
         let refusal = Refusal {
             code: Code::ResourceExhausted,
             domain: "identity.usher",
             reason: "ERROR_REASON_SIGN_IN_THROTTLED",
-            metadata: Vec::new(),
+            metadata: vec![("limit", "FAILURES".to_owned())],
             message: "too often".to_owned(),
         };
-        let status = Status::from(Failure::from_neighbour("identity", refusal.into_exhausted(quota)));
+        let met = refusal.into_quota_status("source", Some(Duration::from_secs(2)));
+        let status = Status::from(Failure::from_neighbour("identity", met));
         assert_eq!(status.code(), Code::ResourceExhausted);
         let details = status.get_error_details();
-        assert_eq!(details.error_info().unwrap().metadata["limit"], "failures");
+        assert_eq!(details.error_info().unwrap().metadata["limit"], "FAILURES");
         assert_eq!(details.quota_failure().unwrap().violations[0].subject, "source");
         assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(2)));
     }

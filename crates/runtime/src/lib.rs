@@ -53,7 +53,7 @@ pub use clock::{Clock, Timestamp};
 pub use database::{Change, Database, DatabaseConfig};
 pub use email::EmailAddress;
 pub use event::{Event, EventBus, Subscription};
-pub use failure::{Failure, Quota, Refusal};
+pub use failure::{Failure, Refusal};
 pub use foundation::Foundation;
 pub use idempotency::Once;
 pub use layer::Layers;

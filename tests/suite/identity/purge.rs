@@ -1,6 +1,6 @@
 //! The end of a deleted account.
 
-use sandbox::{Caller, Service, until};
+use sandbox::{Service, until};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 use tonic::Code;
 use usher_api::identity::{ChangeEmailRequest, StartTotpEnrollmentRequest};
