@@ -1,13 +1,22 @@
 //! How many passwords can be tried.
 
-use futures::future::join_all;
-use tonic::{Code, Status};
-use usher_api::identity::{AuthenticateRequest, Credentials};
+use std::time::Duration;
 
-use super::{change_row, refresh};
+use futures::future::join_all;
+use sandbox::{Caller, Service};
+use sea_orm::{ConnectionTrait as _, Statement};
+use tonic::{Code, Status};
+use usher_api::identity::{AuthenticateRequest, Credentials, MintAccountMailRequest};
+use usher_runtime::Clock;
+use uuid::Uuid;
+
+use super::account_mails::{count, mail_to, skipped};
+use super::{change_row, id, refresh, row};
 use crate::support::address;
+use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person};
-use crate::support::refusal::{reason, refused};
+use crate::support::refusal::{reason, refused, throttled};
+use crate::support::rows::database;
 use crate::support::source::Source;
 
 const WRONG: &str = "a short and noisy morning";
@@ -101,10 +110,36 @@ async fn any_number_may_sign_in_at_once() {
 }
 
 #[tokio::test]
+async fn a_right_password_that_opens_nothing_takes_no_place() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    let deactivate = "UPDATE account SET state = 'deactivated' WHERE id = $1";
+    change_row(deactivate, [id(&mira.name).into()]).await;
+    for _ in 0..7 {
+        let answer = source.sign_in(&mira.email).await;
+        refused(answer, Code::FailedPrecondition, "USER_NOT_ACTIVE");
+    }
+}
+
+#[tokio::test]
 async fn an_address_without_an_account_is_locked_like_any_other() {
     let (nobody, source) = (address("nobody"), Source::new());
     source.fail(&nobody, 5).await;
     source.is_locked(&nobody).await;
+    // As much is done as for an account, until the mail is about to leave.
+    assert_eq!(count(&nobody, "account_locked").await, 1);
+    skipped(&mail_to(&nobody).await).await;
+}
+
+#[tokio::test]
+async fn that_an_account_is_locked_is_mailed_to_its_person_and_told_once() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    source.fail(&mira.email, 5).await;
+    assert!(about(&mira.email, "locked").await.text.contains("works again from"));
+    let mail = MintAccountMailRequest { name: mail_to(&mira.email).await };
+    Caller::nobody().service("notifier").identity().mint_account_mail(mail).await.unwrap();
+    let told = "SELECT count(*) FROM outbox WHERE resource = $1 AND kind = 'user.locked'";
+    let told = row(told, [mira.name.as_str().into()]).await;
+    assert_eq!(told.try_get_by_index::<i64>(0).unwrap(), 1);
 }
 
 #[tokio::test]
@@ -113,10 +148,46 @@ async fn a_hundred_failures_are_the_most_from_one_source() {
     let addresses: Vec<String> = (0..20).map(|_| address("nobody")).collect();
     join_all(addresses.iter().map(|email| source.fail(email, 5))).await;
     let answer = source.sign_in(&mira.email).await;
-    refused(answer, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
+    let wait = throttled(answer, "SIGN_IN_THROTTLED", "FAILURES_FROM_SOURCE").as_secs();
+    // The first failure counts no longer, which was a moment ago.
+    assert!((420..=600).contains(&wait), "{wait}");
     let neighbour = Source { address: source.address.replace("::1", ":1:2:3:4"), ..source };
-    refused(neighbour.sign_in(&mira.email).await, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
+    throttled(neighbour.sign_in(&mira.email).await, "SIGN_IN_THROTTLED", "FAILURES_FROM_SOURCE");
     Source::new().sign_in(&mira.email).await.expect("others are not meant");
+}
+
+#[tokio::test]
+async fn guesses_at_once_from_one_source_are_no_more_than_in_a_row() {
+    let source = Source::new();
+    fail_long_ago(&source, 97).await;
+    let guesses = (0..12).map(|guess| {
+        let source = source.clone();
+        async move { source.try_at(guess, &address("nobody"), WRONG).await }
+    });
+    let answers = join_all(guesses).await;
+    let (judged, others): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| reason(answer.as_ref().unwrap_err()) == "CREDENTIALS_INVALID");
+    assert_eq!(judged.len(), 3, "{others:?}");
+    for answer in others {
+        let wait = throttled(answer, "SIGN_IN_THROTTLED", "FAILURES_FROM_SOURCE").as_secs();
+        assert!((230..=300).contains(&wait), "{wait}");
+    }
+}
+
+/// Makes `count` failures from `source` known, of five minutes ago.
+async fn fail_long_ago(source: &Source, count: u32) {
+    let database = database(Service::Identity).await;
+    let time = Clock::system().now().before(Duration::from_mins(5));
+    let sql = "INSERT INTO sign_in (id, address_key, outcome, device, source, source_range, create_time) \
+               VALUES ($1, $2, 'failed', '', $3, $4, $5)";
+    for _ in 0..count {
+        let range = source.address.trim_end_matches('1');
+        let id = Uuid::new_v4();
+        let key = id.as_bytes().to_vec();
+        let values = [id.into(), key.into(), source.address.as_str().into(), range.into(), time.0.into()];
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        database.execute_raw(statement).await.expect("the row is written");
+    }
 }
 
 /// Makes the failures from `source`, of which there are `count`, older by the 10 minutes that they count here.

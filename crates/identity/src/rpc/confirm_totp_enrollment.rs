@@ -33,12 +33,15 @@ pub(crate) async fn confirm_totp_enrollment(
         challenge::use_up(&change, challenge).await?;
     }
     let before = Factors::of(&*change, account.id).await?;
-    if before.recovering && challenge.is_none() {
-        return Err(Error::SecondFactorRequired);
+    if challenge.is_none() {
+        if before.recovering {
+            return Err(Error::SecondFactorRequired);
+        }
+        session::require_live(service, &*change, caller).await?;
     }
     if !totp::confirm(service, &change, account.id, (&request.totp_code, attempt.time())).await? {
         drop(change);
-        attempt.fail(service, None).await?;
+        attempt.fail(service, None, None).await?;
         return Err(Error::SecondFactorInvalid);
     }
     let current = caller.person.as_ref().filter(|_| challenge.is_none()).map(|person| person.session);

@@ -10,7 +10,7 @@ use crate::entity::account::{Column, Model, State};
 use crate::entity::account_mail::{self as mail, Kind};
 use crate::error::Error;
 use crate::password::{Chosen, Context};
-use crate::second_factor::{is_enabled, remove_all};
+use crate::second_factor::is_enabled;
 use crate::{account, account_mail, lockout, session};
 
 pub(crate) async fn reset_password(
@@ -26,7 +26,11 @@ pub(crate) async fn reset_password(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    let mail = account_mail::find(service, &Kind::CHOOSING, &request.token).await?;
+    let mail = match account_mail::find(service, &Kind::CHOOSING, &request.token).await {
+        Ok(mail) => mail,
+        // The same request, sent twice at once, may have used the link a moment ago.
+        Err(error) => return once.earlier_answer(&*service.database).await?.ok_or(error),
+    };
     let account = account_mail::account_of(service, &mail).await?;
     let account = account.filter(|account| account.email_canonical == mail.email_canonical);
     let account = account.ok_or(Error::MailTokenInvalid)?;
@@ -87,9 +91,10 @@ async fn reset(
         columns.push((Column::TermsAcceptTime, Expr::value(service.clock.now())));
     }
     let row = account::write(service, change, account.id, columns, "user.password_changed").await?;
-    session::end_all(service, change, row.id, None).await?;
-    if !present.email_verified {
-        remove_all(change, row.id).await?;
+    if present.email_verified {
+        session::end_all(service, change, row.id, None).await?;
+    } else {
+        account::dispossess(service, change, row.id).await?;
     }
     lockout::lift(service, change, &row.address()?).await?;
     let choosing = mail::Column::Kind.is_in(Kind::CHOOSING);

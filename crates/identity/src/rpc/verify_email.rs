@@ -8,7 +8,7 @@ use crate::account_mail::Order;
 use crate::entity::account::{Column, Entity, Model};
 use crate::entity::account_mail::{Kind, Model as Mail};
 use crate::error::Error;
-use crate::{Identity, account, account_mail};
+use crate::{Identity, account, account_mail, session};
 
 pub(crate) async fn verify_email(
     service: &Identity,
@@ -24,7 +24,11 @@ pub(crate) async fn verify_email(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    let mail = account_mail::find(service, &Kind::PROVING, &request.token).await?;
+    let mail = match account_mail::find(service, &Kind::PROVING, &request.token).await {
+        Ok(mail) => mail,
+        // The same request, sent twice at once, may have used the link a moment ago.
+        Err(error) => return once.earlier_answer(&*service.database).await?.ok_or(error),
+    };
     // Whoever has the mailbox but did not ask must not make it that of another person's account.
     if mail.account_id != Some(name.0) {
         return Err(Error::MailTokenInvalid);
@@ -35,6 +39,7 @@ pub(crate) async fn verify_email(
         return Ok(answer);
     }
     let account = account::hold(&change, name).await?;
+    session::require_live(service, &*change, caller).await?;
     account_mail::use_up(&change, &mail).await?;
     let row = match mail.kind {
         Kind::EmailChange => replace(service, &change, &account, &mail).await?,
