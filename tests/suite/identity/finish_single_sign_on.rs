@@ -1,7 +1,9 @@
 use sandbox::{Caller, until};
 use serde_json::json;
 use tonic::Code;
-use usher_api::community::ListMembersRequest;
+use usher_api::community::{
+    CommunitySettings, EmailDomains, ListMembersRequest, UpdateCommunitySettingsRequest,
+};
 use usher_api::identity::{ConnectionState, FinishSingleSignOnRequest};
 use uuid::Uuid;
 
@@ -263,6 +265,33 @@ async fn whoever_was_invited_is_still_asked() {
     };
     caller.invitation().accept_invitation(request).await.unwrap();
     is_member(&admin, &elsewhere, &credentials.user, true).await;
+}
+
+#[tokio::test]
+async fn nobody_becomes_a_member_whose_address_the_community_does_not_allow() {
+    let (admin, provider) = (admin().await, Provider::real().await);
+    let (allowed, other) = (domain(), domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&allowed, &other]).await;
+    let settings = CommunitySettings {
+        name: format!("{community}/settings"),
+        allowed_email_domains: Some(EmailDomains { domains: vec![allowed.clone()] }),
+        ..CommunitySettings::default()
+    };
+    let request = UpdateCommunitySettingsRequest {
+        settings: Some(settings),
+        ..UpdateCommunitySettingsRequest::default()
+    };
+    admin.caller.community().update_community_settings(request).await.unwrap();
+    let nobody = Caller::nobody();
+    let mut users = Vec::new();
+    for domain in [&other, &allowed] {
+        let answer = sign_in(&nobody, &provider, &connection, &Identity::new(domain)).await.unwrap();
+        users.push(answer.credentials.unwrap().user);
+    }
+    // Two memberships were to be decided, the refused one first.
+    is_member(&admin, &community, &users[1], true).await;
+    is_member(&admin, &community, &users[0], false).await;
 }
 
 #[tokio::test]
