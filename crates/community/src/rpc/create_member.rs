@@ -31,7 +31,7 @@ pub(crate) async fn create_member(
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let grants = parse::member_roles(parent, &asked.roles, &mut violations);
     let place = parse::required(parent, &mut violations)?;
-    authority::require_for_change(service, caller, MEMBERS_CREATE, place).await?;
+    authority::require_for_change(&*service.database, caller, MEMBERS_CREATE, place).await?;
     let user = parse::required(user, &mut violations)?;
     violations.finish()?;
 

@@ -21,7 +21,7 @@ pub(crate) async fn reset_member_two_factor(
     let name = violations.check("name", request.name.parse::<MemberName>());
     let name = parse::required(name, &mut violations)?;
     let user = UserName(name.user);
-    authority::require_for_change(service, caller, MEMBERS_RESET_TWO_FACTOR, name.community)
+    authority::require_for_change(&*service.database, caller, MEMBERS_RESET_TWO_FACTOR, name.community)
         .await?;
     // First of all: whose member he is not, nothing is told of.
     membership::find(&*service.database, name).await?;
