@@ -1,7 +1,6 @@
 //! Who loses his authority while he uses it: what he does comes before the loss, or not at all.
 
 use futures::future::join_all;
-use prost_types::FieldMask;
 use sandbox::Service;
 use sea_orm::{ConnectionTrait as _, Statement};
 use tonic::{Code, Status};
@@ -21,7 +20,7 @@ use crate::support::tree::{Tree, grant, mssp, role};
 const ROUNDS: usize = 6;
 
 /// What he does at that moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Rename,
     ChangeSettings,
@@ -46,92 +45,90 @@ const ACTS: [Act; 9] = [
     Act::Delete,
 ];
 
+const TEXT: &str = "Changed at the last moment.";
+
 impl Act {
     /// Does it in the tree, with a role that is there, and returns what it changed.
     async fn perform(self, actor: &Person, tree: &Tree, role: &str) -> Result<String, Status> {
-        let (root, mut client) = (tree.root.clone(), actor.caller.community());
-        let text = "Changed at the last moment.".to_owned();
         match self {
-            Self::Rename => {
-                let community = Community { name: root.clone(), description: text, ..Community::default() };
-                let request = UpdateCommunityRequest {
-                    community: Some(community),
-                    ..UpdateCommunityRequest::default()
-                };
-                client.update_community(request).await.map(|_| root)
+            Self::MakeRole | Self::ChangeRole | Self::DeleteRole => self.change_role(actor, tree, role).await,
+            Self::Rename | Self::ChangeSettings | Self::TakeImage => {
+                self.change_main(actor, &tree.root).await
             }
-            Self::ChangeSettings => {
-                let settings = CommunitySettings {
-                    name: format!("{root}/settings"),
-                    seat_limit: 7,
-                    ..CommunitySettings::default()
-                };
-                let request = UpdateCommunitySettingsRequest {
-                    settings: Some(settings),
-                    ..UpdateCommunitySettingsRequest::default()
-                };
-                client.update_community_settings(request).await.map(|_| root)
-            }
-            Self::TakeImage => {
-                let request = UpdateCommunityImageRequest {
-                    name: root.clone(),
-                    ..UpdateCommunityImageRequest::default()
-                };
-                client.update_community_image(request).await.map(|_| root)
-            }
-            Self::MakeCommunity => {
-                let community = Community {
-                    kind: CommunityKind::Managed.into(),
-                    parent_community: root,
-                    display_name: text,
-                    ..Community::default()
-                };
-                let request = CreateCommunityRequest {
-                    community: Some(community),
-                    ..CreateCommunityRequest::default()
-                };
-                let answer = client.create_community(request).await?.into_inner();
-                Ok(answer.community.unwrap_or_default().name)
-            }
-            Self::MakeRole => {
-                let role = Role {
-                    display_name: "Last".to_owned(),
-                    description: text,
-                    permissions: vec!["communities.get".to_owned()],
-                    ..Role::default()
-                };
-                let request =
-                    CreateRoleRequest { parent: root, role: Some(role), ..CreateRoleRequest::default() };
-                let answer = client.create_role(request).await?.into_inner();
-                Ok(answer.role.unwrap_or_default().name)
-            }
-            Self::ChangeRole => {
-                let changed = Role { name: role.to_owned(), description: text, ..Role::default() };
-                let paths = vec!["description".to_owned()];
-                let request = UpdateRoleRequest {
-                    role: Some(changed),
-                    update_mask: Some(FieldMask { paths }),
-                    ..UpdateRoleRequest::default()
-                };
-                client.update_role(request).await.map(|_| role.to_owned())
-            }
-            Self::DeleteRole => {
-                let request = DeleteRoleRequest { name: role.to_owned(), ..DeleteRoleRequest::default() };
-                client.delete_role(request).await.map(|_| role.to_owned())
-            }
-            Self::SuspendInside => {
-                let name = tree.inside[0].clone();
-                let request =
-                    SuspendCommunityRequest { name: name.clone(), ..SuspendCommunityRequest::default() };
-                client.suspend_community(request).await.map(|_| name)
-            }
-            Self::Delete => {
-                let name = tree.inside[0].clone();
-                let request =
-                    DeleteCommunityRequest { name: name.clone(), ..DeleteCommunityRequest::default() };
-                client.delete_community(request).await.map(|_| name)
-            }
+            Self::MakeCommunity | Self::SuspendInside | Self::Delete => self.change_inside(actor, tree).await,
         }
+    }
+
+    async fn change_main(self, actor: &Person, root: &str) -> Result<String, Status> {
+        let (name, mut client) = (root.to_owned(), actor.caller.community());
+        if self == Self::Rename {
+            let community = Community { name, description: TEXT.to_owned(), ..Community::default() };
+            let request =
+                UpdateCommunityRequest { community: Some(community), ..UpdateCommunityRequest::default() };
+            client.update_community(request).await?;
+        } else if self == Self::ChangeSettings {
+            let name = format!("{name}/settings");
+            let settings = CommunitySettings { name, seat_limit: 7, ..CommunitySettings::default() };
+            let request = UpdateCommunitySettingsRequest {
+                settings: Some(settings),
+                ..UpdateCommunitySettingsRequest::default()
+            };
+            client.update_community_settings(request).await?;
+        } else {
+            let request = UpdateCommunityImageRequest { name, ..UpdateCommunityImageRequest::default() };
+            client.update_community_image(request).await?;
+        }
+        Ok(root.to_owned())
+    }
+
+    async fn change_inside(self, actor: &Person, tree: &Tree) -> Result<String, Status> {
+        let (name, mut client) = (tree.inside[0].clone(), actor.caller.community());
+        if self == Self::MakeCommunity {
+            let community = Community {
+                kind: CommunityKind::Managed.into(),
+                parent_community: tree.root.clone(),
+                display_name: TEXT.to_owned(),
+                ..Community::default()
+            };
+            let request =
+                CreateCommunityRequest { community: Some(community), ..CreateCommunityRequest::default() };
+            let answer = client.create_community(request).await?.into_inner();
+            return Ok(answer.community.unwrap_or_default().name);
+        }
+        if self == Self::SuspendInside {
+            let request =
+                SuspendCommunityRequest { name: name.clone(), ..SuspendCommunityRequest::default() };
+            client.suspend_community(request).await?;
+        } else {
+            let request = DeleteCommunityRequest { name: name.clone(), ..DeleteCommunityRequest::default() };
+            client.delete_community(request).await?;
+        }
+        Ok(name)
+    }
+
+    async fn change_role(self, actor: &Person, tree: &Tree, name: &str) -> Result<String, Status> {
+        let (mut client, description) = (actor.caller.community(), TEXT.to_owned());
+        if self == Self::MakeRole {
+            let role = Role {
+                display_name: "Last".to_owned(),
+                description,
+                permissions: vec!["communities.get".to_owned()],
+                ..Role::default()
+            };
+            let parent = tree.root.clone();
+            let request = CreateRoleRequest { parent, role: Some(role), ..CreateRoleRequest::default() };
+            let answer = client.create_role(request).await?.into_inner();
+            return Ok(answer.role.unwrap_or_default().name);
+        }
+        if self == Self::ChangeRole {
+            let changed = Role { name: name.to_owned(), description, ..Role::default() };
+            let request = UpdateRoleRequest { role: Some(changed), ..UpdateRoleRequest::default() };
+            client.update_role(request).await?;
+        } else {
+            let request = DeleteRoleRequest { name: name.to_owned(), ..DeleteRoleRequest::default() };
+            client.delete_role(request).await?;
+        }
+        Ok(name.to_owned())
     }
 }
 

@@ -29,7 +29,8 @@ async fn makes_an_account_and_a_member() {
     let credentials = answer.credentials.unwrap();
     let user = get(&nobody.bearing(&credentials.access_token), "users/me").await.unwrap();
     assert_eq!((user.email.as_str(), user.email_verified), (mira.email.as_str(), true));
-    assert_eq!((user.full_name.as_str(), user.authentication_methods.len()), ("Mira Okafor", 0));
+    assert_eq!(user.full_name, "Mira Okafor");
+    assert_eq!(user.authentication_methods, ["single_sign_on"]);
     is_member(&admin, &community, &user.name, true).await;
 
     // The second time, it is the same account, whatever the provider says of the address.
@@ -179,6 +180,8 @@ async fn takes_over_no_account_that_is_there() {
     refused(answer, Code::PermissionDenied, "LINK_REFUSED");
     let answer = sign_in(&mira.caller, &provider, &connection, &identity).await.unwrap();
     assert_eq!((answer.created, answer.credentials.unwrap().user), (false, mira.name.clone()));
+    let methods = get(&mira.caller, "users/me").await.unwrap().authentication_methods;
+    assert_eq!(methods, ["password", "single_sign_on"]);
     is_member(&admin, &community, &mira.name, true).await;
     let answer = sign_in(&nobody, &provider, &connection, &identity).await.unwrap();
     assert_eq!(answer.credentials.unwrap().user, mira.name);
