@@ -35,6 +35,7 @@ mod list_members;
 mod list_members_with_access;
 mod list_permissions;
 mod list_roles;
+mod lost_authority;
 mod random_trees;
 mod reactivate_community;
 mod reactivate_member;

@@ -256,7 +256,7 @@ pub(crate) async fn require(
     if caller.is_service_alone() {
         return Ok(());
     }
-    let (standing, known) = standing_of_caller(service, caller, permission, community).await?;
+    let (standing, known) = standing_of_caller(&*service.database, caller, permission, community).await?;
     if known.is_some_and(|permission| standing.as_if_active().allows(&permission, Reach::Here)) {
         Ok(())
     } else {
@@ -265,18 +265,18 @@ pub(crate) async fn require(
 }
 
 /// Refuses unless the calling person holds `permission` in `community` and the community is active: before something there is
-/// changed.
+/// changed, and once more with the `change` that holds its tree, since he may have lost it on the way.
 ///
 /// # Errors
 /// [`Failure::PermissionDenied`], whether or not there is such a community. [`Error::CommunityNotActive`], told to those who
 /// would hold the permission if it were.
 pub(crate) async fn require_for_change(
-    service: &Community,
+    connection: &impl ConnectionTrait,
     caller: &Caller,
     permission: &'static str,
     community: CommunityName,
 ) -> Result<(), Error> {
-    let (standing, known) = standing_of_caller(service, caller, permission, community).await?;
+    let (standing, known) = standing_of_caller(connection, caller, permission, community).await?;
     let (Some(known), Some(place)) = (known, standing.place) else {
         return Err(denied(permission, community).into());
     };
@@ -291,14 +291,14 @@ pub(crate) async fn require_for_change(
 
 /// Where the calling person stands in `community`, and `permission` if the catalogue has it.
 pub(crate) async fn standing_of_caller(
-    service: &Community,
+    connection: &impl ConnectionTrait,
     caller: &Caller,
     permission: &str,
     community: CommunityName,
 ) -> Result<(Standing, Option<Permission>), Error> {
     let user = caller.person()?.user;
     let asked = BTreeSet::from([(user, community, permission.to_owned())]);
-    let (holdings, _) = Holdings::load_with(&*service.database, &asked, None).await?;
+    let (holdings, _) = Holdings::load_with(connection, &asked, None).await?;
     Ok((holdings.of(user, community).clone(), holdings.permission(permission).cloned()))
 }
 

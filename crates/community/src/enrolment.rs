@@ -9,7 +9,7 @@ use prost::Message as _;
 use sea_orm::EntityTrait as _;
 
 use crate::entity::community::State;
-use crate::entity::member;
+use crate::entity::{member, person};
 use crate::error::Error;
 use crate::grants::{Grant, Judge};
 use crate::membership::Gift;
@@ -39,12 +39,12 @@ pub(crate) async fn enrol(service: &Community, event: &Event) -> Result<(), Fail
     let connection: ConnectionName = news.connection.parse().map_err(Failure::internal)?;
     let community = connection.community;
     // His name and address, which the membership is found by.
-    people::know(service, user).await?;
+    let Some(person) = people::know(service, user).await? else { return Ok(()) };
     let change = service.database.change().await?;
     if !processed_event::first_time(&change, CONSUMER, event.id, service.clock.now()).await? {
         return Ok(());
     }
-    match admit(service, &change, community, user, &news.default_role).await {
+    match admit(service, &change, community, &person, &news.default_role).await {
         Ok(()) => tracing::info!(%community, %user, "member {} enrolled in {}", user.0, community.0),
         Err(Error::Shared(failure)) => return Err(failure),
         Err(refusal) => {
@@ -58,9 +58,10 @@ async fn admit(
     service: &Community,
     change: &Change,
     community: CommunityName,
-    user: UserName,
+    person: &person::Model,
     role: &str,
 ) -> Result<(), Error> {
+    let user = UserName(person.user_id);
     let held = HeldCommunity::take(change, community).await?;
     if held.state() == State::Deleted {
         held.require_active()?;
@@ -70,6 +71,7 @@ async fn admit(
         return Ok(());
     }
     let settings = InForce::load(&**change, &held.row).await?.effective;
+    settings.require_domain(community, &person.email)?;
     seats::require_one(change, &held.row, &settings).await?;
     let grant = default_role(change, &held, user, role).await?;
     // Nobody gave it to him but himself, by signing in.

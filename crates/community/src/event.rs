@@ -220,6 +220,7 @@ pub(crate) async fn of_members(
             occur_time: Some(row.update_time.into()),
             root: root.to_string(),
             inherits: row.inherits,
+            state: row.state.to_proto().into(),
         })
         .collect();
     let events = rows.iter().zip(&messages).map(|((row, fact), message)| NewEvent {

@@ -1,4 +1,4 @@
-//! Stopping communities and letting them go on: who may, and the one way to do it.
+//! Stopping communities and letting them go on: who may, which is looked at again once the tree is held, and the one way to do it.
 //!
 //! ```text
 //! ACTIVE ── suspend ──▶ SUSPENDED ── reactivate ──▶ ACTIVE
@@ -7,7 +7,7 @@
 //! ```
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 use usher_api::name::CommunityName;
 use usher_runtime::{Caller, Change, Failure, Timestamp, database};
 
@@ -24,12 +24,12 @@ use crate::tree::HeldCommunity;
 /// `communities.update` who reach all inside; those at the top by platform administrators, so that nobody undoes by himself what
 /// the operator did to him.
 pub(crate) async fn require_power_to_suspend(
-    service: &Community,
+    connection: &impl ConnectionTrait,
     caller: &Caller,
     community: CommunityName,
 ) -> Result<(), Error> {
     let refusal = || Error::from(denied(COMMUNITIES_UPDATE, community));
-    let row = Entity::find_by_id(community.0).one(&*service.database).await?;
+    let row = Entity::find_by_id(community.0).one(connection).await?;
     let platform_admin = caller.person()?.platform_admin;
     let parent = match row {
         None if platform_admin => return Err(Error::CommunityNotFound(community)),
@@ -37,7 +37,7 @@ pub(crate) async fn require_power_to_suspend(
         Some(row) => row.parent(),
     };
     let Some(parent) = parent else { return if platform_admin { Ok(()) } else { Err(refusal()) } };
-    let (standing, known) = standing_of_caller(service, caller, COMMUNITIES_UPDATE, parent).await?;
+    let (standing, known) = standing_of_caller(connection, caller, COMMUNITIES_UPDATE, parent).await?;
     let known = known.ok_or_else(refusal)?;
     match standing.place {
         _ if standing.allows(&known, Reach::Subtree) => Ok(()),
@@ -51,11 +51,11 @@ pub(crate) async fn require_power_to_suspend(
 /// Refuses who may not delete and undelete `community`: holders of `communities.delete` there may, apart from its state, and
 /// platform administrators if it is at the top.
 pub(crate) async fn require_power_to_delete(
-    service: &Community,
+    connection: &impl ConnectionTrait,
     caller: &Caller,
     community: CommunityName,
 ) -> Result<(), Error> {
-    let (standing, known) = standing_of_caller(service, caller, COMMUNITIES_DELETE, community).await?;
+    let (standing, known) = standing_of_caller(connection, caller, COMMUNITIES_DELETE, community).await?;
     if known.is_some_and(|known| standing.as_if_active().allows(&known, Reach::Here)) {
         return Ok(());
     }

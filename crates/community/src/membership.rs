@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query, SelectStatement};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use usher_api::name::{CommunityName, MemberName, UserName};
 use usher_runtime::{Change, Failure, Timestamp};
@@ -166,8 +166,18 @@ pub(crate) async fn suspend_all(
 
 /// Whether the membership of the updated row has a role that counts inside.
 pub(crate) fn has_inheriting_role() -> Expr {
+    Expr::exists(inheriting_roles())
+}
+
+/// As [`has_inheriting_role`], as if `lost` were taken already.
+pub(crate) fn has_inheriting_role_without(lost: RoleId) -> Expr {
+    Expr::exists(inheriting_roles().and_where(member_role::Column::RoleId.ne(lost)).to_owned())
+}
+
+/// Selects the roles of the updated row that count inside.
+fn inheriting_roles() -> SelectStatement {
     let role = |column| Expr::col((member_role::Entity, column));
-    let inheriting = Query::select()
+    Query::select()
         .expr(Expr::val(1))
         .from(member_role::Entity)
         .and_where(
@@ -175,8 +185,7 @@ pub(crate) fn has_inheriting_role() -> Expr {
         )
         .and_where(role(member_role::Column::UserId).equals((member::Entity, member::Column::UserId)))
         .and_where(role(member_role::Column::Inherits).eq(true))
-        .to_owned();
-    Expr::exists(inheriting)
+        .to_owned()
 }
 
 /// The membership `name`, active or suspended.

@@ -15,6 +15,9 @@ const MOST_ROLES: usize = 20;
 /// No role name is longer.
 const ROLE_LENGTH: std::ops::RangeInclusive<usize> = 1..=200;
 
+/// No name of a permission is longer, no alias either.
+pub(crate) const PERMISSION_LENGTH: std::ops::RangeInclusive<usize> = 1..=64;
+
 /// Roles in a community, of the right shape. Whether community and roles exist is another matter.
 #[derive(Clone, Debug)]
 pub(crate) struct AskedGrant {
@@ -65,6 +68,14 @@ pub(crate) fn member_roles(
         }
     }
     grants
+}
+
+/// What may be the name of a permission, or an alias of one. Whether there is such a permission is another matter.
+pub(crate) fn permission(field: &str, text: &str, violations: &mut Violations) -> Option<String> {
+    let length_fits = PERMISSION_LENGTH.contains(&text.chars().count());
+    let fits = length_fits && !text.chars().any(char::is_control);
+    violations.require(fits, field, "must be the name of a permission, 1 to 64 characters");
+    fits.then(|| text.to_owned())
 }
 
 /// `communities/{community}/settings`.

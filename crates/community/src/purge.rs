@@ -33,7 +33,10 @@ pub(crate) async fn destroy_deleted_communities(service: &Community) -> Result<(
                 break;
             }
             for managed in inside {
-                destroy(service, &community, &managed).await?;
+                if !destroy(service, &community, &managed).await? {
+                    // What is still inside would be found again and again.
+                    return Ok(());
+                }
             }
         }
         destroy(service, &community, &community).await?;
@@ -42,15 +45,15 @@ pub(crate) async fn destroy_deleted_communities(service: &Community) -> Result<(
 }
 
 /// Destroys `community`, which is `deleted` or inside it, unless the deletion was taken back. What counts the changes of the tree
-/// stays, so that consistency tokens of it can be told from those of a database that went back.
-async fn destroy(service: &Community, deleted: &Model, community: &Model) -> Result<(), Error> {
+/// stays, so that consistency tokens of it can be told from those of a database that went back. Returns whether it is gone.
+async fn destroy(service: &Community, deleted: &Model, community: &Model) -> Result<bool, Error> {
     let change = service.database.change().await?;
     tree::hold(&change, community.name()).await?;
     let deleted = Entity::find_by_id(deleted.id).one(&*change).await?;
-    if deleted.is_none_or(|deleted| deleted.state != State::Deleted) {
-        return Ok(());
+    if deleted.is_some_and(|deleted| deleted.state != State::Deleted) {
+        return Ok(false);
     }
-    let Some(community) = Entity::find_by_id(community.id).one(&*change).await? else { return Ok(()) };
+    let Some(community) = Entity::find_by_id(community.id).one(&*change).await? else { return Ok(true) };
     clear(&change, community.id).await?;
     Entity::delete_by_id(community.id).exec(&*change).await?;
     let now = service.clock.now();
@@ -58,7 +61,7 @@ async fn destroy(service: &Community, deleted: &Model, community: &Model) -> Res
     event::of_community(service, &change, &gone, CommunityFact::Purged).await?;
     change.commit().await?;
     tracing::info!(community = %gone.name(), "community {} destroyed", gone.id);
-    Ok(())
+    Ok(true)
 }
 
 /// Destroys all that belongs to the community.

@@ -12,7 +12,7 @@ use crate::access;
 use crate::catalogue::{Catalogue, canonical};
 use crate::entity::{role, role_permission};
 use crate::error::Error;
-use crate::parse::name_key;
+use crate::parse::{self, name_key};
 use crate::role::{BuiltInRole, RoleId};
 
 const DISPLAY_NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=100;
@@ -46,6 +46,9 @@ impl RoleDraft {
             let number_fits = (1..=MOST_PERMISSIONS).contains(&asked.permissions.len());
             let number = format_args!("must hold 1 to {MOST_PERMISSIONS} permissions");
             violations.require(number_fits, "role.permissions", number);
+            for (place, name) in asked.permissions.iter().enumerate().take(MOST_PERMISSIONS) {
+                parse::permission(&format!("role.permissions[{place}]"), name, violations);
+            }
             asked.permissions.clone()
         });
         Self { display_name, description, permissions }

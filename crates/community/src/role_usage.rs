@@ -13,7 +13,7 @@ use crate::Community;
 use crate::entity::{member, member_role, offer, offered_role, role};
 use crate::error::{Error, RoleInUse};
 use crate::event::{self, MemberFact};
-use crate::membership::has_inheriting_role;
+use crate::membership::has_inheriting_role_without;
 use crate::role::RoleId;
 use crate::tree::HeldCommunity;
 
@@ -100,28 +100,19 @@ impl RoleUsers {
         community: &HeldCommunity,
         role: &role::Model,
     ) -> Result<(), Error> {
+        let lost = RoleId::Custom(role.id);
         let rows = member::Entity::update_many()
             .col_expr(member::Column::Version, Expr::col(member::Column::Version).add(1))
             .col_expr(member::Column::UpdateTime, Expr::value(service.clock.now()))
+            // Whoever reached inside by this role alone does so no more.
+            .col_expr(member::Column::Inherits, has_inheriting_role_without(lost))
             .filter(Expr::exists(roles_of_row(role.id)))
             .exec_with_returning(&**change)
             .await?;
         member_role::Entity::delete_many()
-            .filter(member_role::Column::RoleId.eq(RoleId::Custom(role.id)))
+            .filter(member_role::Column::RoleId.eq(lost))
             .exec(&**change)
             .await?;
-        // Whoever reached inside by this role alone does so no more.
-        let mut places: Vec<Uuid> =
-            rows.iter().filter(|row| row.inherits).map(|row| row.community_id).collect();
-        places.dedup();
-        if !places.is_empty() {
-            member::Entity::update_many()
-                .col_expr(member::Column::Inherits, has_inheriting_role())
-                .filter(member::Column::CommunityId.is_in(places))
-                .filter(member::Column::Inherits.eq(true))
-                .exec(&**change)
-                .await?;
-        }
         let facts = rows.iter().map(|row| (row, MemberFact::Updated));
         event::of_members(service, change, community.root.name(), "", facts).await
     }

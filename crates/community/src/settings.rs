@@ -10,6 +10,7 @@ use usher_runtime::{EmailAddress, Timestamp, Violations};
 
 use crate::entity::community;
 use crate::entity::settings::{Column, DirectAddition, Entity, Model};
+use crate::error::Error;
 
 const MOST_DOMAINS: usize = 100;
 const SEATS: std::ops::RangeInclusive<i32> = 0..=10_000_000;
@@ -55,6 +56,16 @@ impl Settings {
     /// Whether a member may have an address of this canonical domain.
     pub(crate) fn allows_domain(&self, domain: &str) -> bool {
         self.allowed_email_domains.as_ref().is_none_or(|domains| domains.contains(domain))
+    }
+
+    /// Refuses somebody with the address `email`, if members of `community` may not have such.
+    pub(crate) fn require_domain(&self, community: CommunityName, email: &str) -> Result<(), Error> {
+        let address: Option<EmailAddress> = email.parse().ok();
+        let domain = address.map(|address| address.domain().to_owned()).unwrap_or_default();
+        if self.allows_domain(&domain) {
+            return Ok(());
+        }
+        Err(Error::EmailDomainNotAllowed { community, domain })
     }
 
     /// Who may be made a member without being asked.

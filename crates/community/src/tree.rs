@@ -3,7 +3,7 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
-use usher_api::name::CommunityName;
+use usher_api::name::{CommunityName, UserName};
 use usher_runtime::{Change, Failure};
 use uuid::Uuid;
 
@@ -30,9 +30,21 @@ impl Held {
 
 /// Begins the count of the changes of a new tree.
 pub(crate) async fn plant(change: &Change, root: CommunityName) -> Result<Held, Error> {
-    let row = crate::entity::revision::Model { scope: root.0, number: 1 };
+    begin(change, root.0).await
+}
+
+async fn begin(change: &Change, scope: Uuid) -> Result<Held, Error> {
+    let row = crate::entity::revision::Model { scope, number: 1 };
     Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&**change).await?;
-    Ok(Held { scope: root.0, number: 1 })
+    Ok(Held { scope, number: 1 })
+}
+
+/// Counts a change of whether the account of `user` can be used, which may reach into many trees. Whoever calls holds him.
+pub(crate) async fn count_of_person(change: &Change, user: UserName) -> Result<Held, Error> {
+    match raise(change, Column::Scope.eq(user.0)).await? {
+        Some(held) => Ok(held),
+        None => begin(change, user.0).await,
+    }
 }
 
 /// Holds the catalogue until `change` ends.

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::event::UserFact;
 use crate::membership::{self, HeldMember};
 use crate::settings::InForce;
+use crate::tree::Held;
 use crate::{Community, administrators, event, people, seats, tree};
 
 /// How long a deletion can be taken back.
@@ -82,7 +83,7 @@ impl HeldPerson {
         service: &Community,
         change: &Change,
         fact: UserFact,
-    ) -> Result<(), Error> {
+    ) -> Result<Held, Error> {
         let user = UserName(self.row.user_id);
         for root in &self.roots {
             membership::suspend_all(service, change, CommunityName(*root), user).await?;
@@ -102,7 +103,7 @@ impl HeldPerson {
         service: &Community,
         change: &Change,
         fact: UserFact,
-    ) -> Result<(), Error> {
+    ) -> Result<Held, Error> {
         let stopped = member::Entity::find()
             .filter(member::Column::UserId.eq(self.row.user_id))
             .filter(member::Column::State.eq(member::State::Suspended))
@@ -119,7 +120,8 @@ impl HeldPerson {
         self.write(service, change, fact).await
     }
 
-    async fn write(&mut self, service: &Community, change: &Change, fact: UserFact) -> Result<(), Error> {
+    /// Writes down the state of the account, and returns the number of this change.
+    async fn write(&mut self, service: &Community, change: &Change, fact: UserFact) -> Result<Held, Error> {
         let now = service.clock.now();
         let purge_time = (fact == UserFact::Deleted).then(|| now.after(PURGE_DELAY));
         let rows = Entity::update_many()
@@ -130,7 +132,8 @@ impl HeldPerson {
             .exec_with_returning(&**change)
             .await?;
         self.row = rows.into_iter().next().ok_or_else(|| Failure::internal("a held person is gone"))?;
-        event::of_user(service, change, &self.row, fact, now).await
+        event::of_user(service, change, &self.row, fact, now).await?;
+        tree::count_of_person(change, UserName(self.row.user_id)).await
     }
 }
 

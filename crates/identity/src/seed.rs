@@ -56,6 +56,7 @@ fn account(person: &MadeUpPerson) -> ActiveModel {
         terms_version: String::new(),
         terms_accept_time: None,
         password_hash: String::new(),
+        has_link: false,
         version: 1,
         create_time: person.create_time,
         update_time: person.create_time,

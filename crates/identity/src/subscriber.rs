@@ -7,7 +7,7 @@ use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use usher_api::community::{
-    AccountState, CommunityEvent, CommunityState, MemberEvent, SettingsEvent, UserStateEvent,
+    AccountState, CommunityEvent, CommunityState, MemberEvent, MemberState, SettingsEvent, UserStateEvent,
 };
 use usher_api::name::{CommunityName, MemberName, UserName};
 use usher_runtime::{Event, Failure, Subscription, Timestamp};
@@ -32,7 +32,7 @@ pub(crate) fn of_communities(service: Identity) -> Subscription {
 
 async fn note(service: &Identity, event: Event) -> Result<(), Failure> {
     match event.kind.split_once('.') {
-        Some(("member", fact)) => note_member(service, fact, &event.payload).await,
+        Some(("member", _)) => note_member(service, &event.payload).await,
         Some(("user", _)) => note_state(service, &event.payload).await.map_err(into_failure),
         Some(("settings", _)) => note_settings(service, &event.payload).await,
         Some(("community", fact)) => note_community(service, fact, &event.payload).await,
@@ -77,7 +77,7 @@ async fn note_state(service: &Identity, payload: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-async fn note_member(service: &Identity, fact: &str, payload: &[u8]) -> Result<(), Failure> {
+async fn note_member(service: &Identity, payload: &[u8]) -> Result<(), Failure> {
     use membership::Column;
     let news = MemberEvent::decode(payload).map_err(Failure::internal)?;
     let member: MemberName = news.member.parse().map_err(Failure::internal)?;
@@ -94,7 +94,7 @@ async fn note_member(service: &Identity, fact: &str, payload: &[u8]) -> Result<(
         community_id: member.community.0,
         root_id: root.0,
         inherits: news.inherits,
-        active: !matches!(fact, "suspended" | "deleted"),
+        active: news.state() == MemberState::Active,
         version: news.version,
         expected_until: None,
     };

@@ -35,8 +35,8 @@ const SEARCH_LENGTH: std::ops::RangeInclusive<usize> = 0..=100;
 
 /// The field `search`, in the form of keys. `None` if nothing is searched for.
 pub fn search(text: &str, violations: &mut Violations) -> Option<String> {
-    violations.length("search", text.trim(), SEARCH_LENGTH);
-    Some(name_key(text.trim())).filter(|text| !text.is_empty())
+    let text = violations.text("search", text, SEARCH_LENGTH);
+    Some(name_key(&text)).filter(|text| !text.is_empty())
 }
 
 /// The field `order_by`: one of `orders`, the first if it is empty, and which way.

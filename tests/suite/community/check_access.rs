@@ -222,4 +222,9 @@ async fn an_unknown_permission_is_a_mistake_of_the_caller() {
 async fn lists_all_invalid_fields_together() {
     let service = Caller::nobody().service("alerts");
     refused_fields(check(&service, "users/me", "northwind", "").await, &["user", "community", "permission"]);
+    // What no database stores is no name, and one that is too long is not repeated in the refusal.
+    for permission in ["alerts\0view", "alerts\nview", &"x".repeat(65)] {
+        let answer = check(&service, &somebody(), &no_community(), permission).await;
+        refused_fields(answer, &["permission"]);
+    }
 }

@@ -7,15 +7,16 @@ use usher_api::community::{
     BatchCheckAccessRequest, CheckAccessRequest, Community, CommunitySettings, CreateCommunityRequest,
     CreateMemberRequest, CreateRoleRequest, DeleteRoleRequest, DeregisterPermissionsRequest, EffectiveRole,
     ExplainAccessRequest, Inheritance, LeaveCommunityRequest, ListAccessibleCommunitiesRequest,
-    ListMembersWithAccessRequest, Member, Permission, PermissionCategory, RegisterPermissionsRequest, Role,
-    UpdateCommunityImageRequest, UpdateCommunityRequest, UpdateCommunitySettingsRequest, UpdateRoleRequest,
+    ListEffectiveRolesRequest, ListMembersWithAccessRequest, Member, Permission, PermissionCategory,
+    RegisterPermissionsRequest, Role, UpdateCommunityImageRequest, UpdateCommunityRequest,
+    UpdateCommunitySettingsRequest, UpdateRoleRequest,
 };
 use uuid::Uuid;
 
 use super::{application, decide, enrol, holder, somebody};
 use crate::support::acts::{
-    delete_community, reactivate_community, reactivate_member, remove_member, set_roles, suspend_community,
-    suspend_member, undelete_community,
+    deactivate_user, delete_community, delete_user, reactivate_community, reactivate_member, reactivate_user,
+    remove_member, set_roles, suspend_community, suspend_member, undelete_community, undelete_user,
 };
 use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
@@ -34,7 +35,7 @@ fn check(user: &str, community: &str, token: &str) -> CheckAccessRequest {
 }
 
 /// Whether `user` may see the community, as each RPC that takes a token says.
-async fn seen_by_all(user: &str, community: &str, token: &str) -> [Result<bool, Status>; 5] {
+async fn seen_by_all(user: &str, community: &str, token: &str) -> [Result<bool, Status>; 6] {
     let service = Caller::nobody().service("alerts");
     let (name, place) = (user.to_owned(), community.to_owned());
     let (permission, consistency_token) = (GET.to_owned(), token.to_owned());
@@ -58,6 +59,11 @@ async fn seen_by_all(user: &str, community: &str, token: &str) -> [Result<bool, 
         consistency_token: token.to_owned(),
         ..ListMembersWithAccessRequest::default()
     };
+    let roles = ListEffectiveRolesRequest {
+        user: name.clone(),
+        community: place.clone(),
+        consistency_token: token.to_owned(),
+    };
     let mut client = service.community();
     [
         client.check_access(one).await.map(|it| it.into_inner().allowed),
@@ -68,6 +74,10 @@ async fn seen_by_all(user: &str, community: &str, token: &str) -> [Result<bool, 
             .await
             .map(|it| it.into_inner().communities.contains(&place)),
         client.list_members_with_access(members).await.map(|it| it.into_inner().users.contains(&name)),
+        client
+            .list_effective_roles(roles)
+            .await
+            .map(|it| it.into_inner().permissions.iter().any(|permission| permission == GET)),
     ]
 }
 
@@ -236,6 +246,29 @@ async fn every_change_of_a_membership_answers_with_one() {
     let request = LeaveCommunityRequest { name: place.clone(), ..LeaveCommunityRequest::default() };
     let token = newcomer.caller.community().leave_community(request).await.unwrap().into_inner();
     assert_seen(user, &place, &token.consistency_token, false).await;
+}
+
+#[tokio::test]
+async fn every_change_of_an_account_answers_with_one() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    let guest = holder(&admin, &tree.root, vec![grant(&tree.root, &["guest"])]).await;
+    let (user, inside) = (&guest.name, &tree.inside[0]);
+    for _ in 0..2 {
+        let token = deactivate_user(&admin, user).await;
+        assert_seen(user, inside, &token, false).await;
+        let token = reactivate_user(&admin, user).await;
+        assert_seen(user, inside, &token, true).await;
+        let token = delete_user(&admin, user).await;
+        assert_seen(user, inside, &token, false).await;
+        let token = undelete_user(&admin, user).await;
+        assert_seen(user, inside, &token, true).await;
+    }
+    let token = deactivate_user(&admin, user).await;
+    forget_last_change(user).await;
+    for answer in seen_by_all(user, inside, &token).await {
+        refused(answer, Code::Unavailable, "CONSISTENCY_NOT_REACHED");
+    }
 }
 
 #[tokio::test]

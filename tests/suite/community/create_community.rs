@@ -58,7 +58,11 @@ async fn those_inside_an_mssp_belong_to_its_people_and_have_no_members() {
     let tree = mssp(&admin, 0).await;
     let made = create(&admin, request(CommunityKind::Managed, &tree.root)).await.unwrap();
     assert_eq!(made.parent_community, tree.root);
-    let asked = ListEffectiveRolesRequest { user: admin.name.clone(), community: made.name };
+    let asked = ListEffectiveRolesRequest {
+        user: admin.name.clone(),
+        community: made.name,
+        ..ListEffectiveRolesRequest::default()
+    };
     let roles = admin.caller.community().list_effective_roles(asked).await.unwrap().into_inner().roles;
     assert_eq!(roles.len(), 1);
     assert_eq!(roles[0].inherited_from, tree.root);

@@ -168,6 +168,9 @@ async fn lists_all_invalid_fields_together() {
     refused_fields(empty, &["parent", "role.display_name", "role.description", "role.permissions"]);
     let many = vec!["communities.get"; 201];
     refused_fields(create(&admin, request(&place, "Worker", &many)).await, &["role.permissions"]);
+    let (none, long) = ("", "x".repeat(65));
+    let answer = create(&admin, request(&place, "Worker", &["communities.get", none, &long])).await;
+    refused_fields(answer, &["role.permissions[1]", "role.permissions[2]"]);
 }
 
 #[tokio::test]

@@ -1,28 +1,33 @@
-//! Ids that do not belong together. Whoever names a member or a role under a community that is not its own gets nothing, is told
+//! Ids that do not belong together. Whoever names a member, a role or a connection under a community that is not its own gets nothing, is told
 //! nothing, and changes nothing, whatever he may do elsewhere.
 
 use std::collections::BTreeSet;
 
+use prost_types::FieldMask;
 use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::community::{
-    CreateMemberRequest, DeleteMemberRequest, DeleteRoleRequest, GetMemberRequest, GetRoleRequest,
-    GetRoleUsageRequest, Member, ReactivateMemberRequest, Role, SuspendMemberRequest, UpdateMemberRequest,
-    UpdateRoleRequest,
+    CreateMemberRequest, DeleteConnectionRequest, DeleteMemberRequest, DeleteRoleRequest,
+    GetConnectionRequest, GetMemberRequest, GetRoleRequest, GetRoleUsageRequest, Member,
+    ReactivateMemberRequest, ResetMemberTwoFactorRequest, Role, SuspendMemberRequest,
+    UpdateConnectionRequest, UpdateMemberRequest, UpdateRoleRequest,
 };
+use usher_api::identity::Connection;
 
 use super::{alone, denied, enrol, given, holder, seen, somebody};
 use crate::support::acts::{delete_community, member_name};
 use crate::support::address;
+use crate::support::oidc::{create, draft};
 use crate::support::people::{Person, account, admin};
 use crate::support::refusal::refused;
 use crate::support::tree::{managed, mssp, role};
 
-/// A community with one member and one custom role of its own.
+/// A community with one member, one custom role and one connection of its own.
 struct Place {
     name: String,
     member: String,
     role: String,
+    connection: String,
 }
 
 /// Communities in every relation to one inside an MSSP community.
@@ -74,14 +79,18 @@ impl Scene {
         holder(&self.admin, &self.parent.name, vec![alone(&self.own.name, &["admin"])]).await
     }
 
-    /// All members and roles, to see whether something changed.
-    async fn picture(&self) -> Vec<(Option<Member>, Role)> {
+    /// All members, roles and connections, to see whether something changed.
+    async fn picture(&self) -> Vec<(Option<Member>, Role, Connection)> {
         let service = Caller::nobody().service("alerts");
         let mut picture = Vec::new();
         for place in self.places() {
             let request = GetRoleRequest { name: place.role.clone() };
             let role = service.community().get_role(request).await.expect("the role is there").into_inner();
-            picture.push((seen(&place.name, &place.member).await, role.role.expect("it comes")));
+            let request = GetConnectionRequest { name: place.connection.clone() };
+            let connection = self.admin.caller.community().get_connection(request).await;
+            let connection = connection.expect("the connection is there").into_inner().connection;
+            let member = seen(&place.name, &place.member).await;
+            picture.push((member, role.role.expect("it comes"), connection.expect("it comes")));
         }
         picture
     }
@@ -91,7 +100,8 @@ async fn furnish(admin: &Person, root: &str, name: String) -> Place {
     let member = somebody();
     enrol(admin, root, &member, vec![alone(&name, &["guest"])]).await;
     let role = role(admin, &name, &["communities.get"]).await;
-    Place { name, member, role }
+    let connection = create(admin, draft(&name, "https://accounts.example.com", &[])).await;
+    Place { member, role, connection: connection.expect("the connection is made").name, name }
 }
 
 /// An RPC that was called: what it needs, whether it would change something, and its answer.
@@ -112,15 +122,17 @@ impl Attempt {
 }
 
 /// Calls every RPC about the member of this name.
-async fn about_member(actor: &Person, name: &str) -> [Attempt; 5] {
+async fn about_member(actor: &Person, name: &str) -> [Attempt; 6] {
     let (mut client, name) = (actor.caller.community(), name.to_owned());
     let member =
         Some(Member { name: name.clone(), roles: given(&["guest", "analyst"]), ..Member::default() });
     let update = UpdateMemberRequest { member, ..UpdateMemberRequest::default() };
     let suspend = SuspendMemberRequest { name: name.clone(), ..SuspendMemberRequest::default() };
     let reactivate = ReactivateMemberRequest { name: name.clone(), ..ReactivateMemberRequest::default() };
+    let reset = ResetMemberTwoFactorRequest { name: name.clone() };
     let delete = DeleteMemberRequest { name: name.clone(), ..DeleteMemberRequest::default() };
     [
+        Attempt::write("members.resetTwoFactor", client.reset_member_two_factor(reset).await),
         Attempt::read("members.list", client.get_member(GetMemberRequest { name }).await),
         Attempt::write("members.update", client.update_member(update).await),
         Attempt::write("members.suspend", client.suspend_member(suspend).await),
@@ -148,6 +160,29 @@ async fn about_role(actor: &Person, name: &str) -> [Attempt; 4] {
     ]
 }
 
+/// Calls every RPC about the connection of this name.
+async fn about_connection(actor: &Person, name: &str) -> [Attempt; 3] {
+    let (mut client, name) = (actor.caller.community(), name.to_owned());
+    let changed =
+        Connection { name: name.clone(), display_name: "From elsewhere".to_owned(), ..Connection::default() };
+    let update = UpdateConnectionRequest {
+        connection: Some(changed),
+        update_mask: Some(FieldMask { paths: vec!["display_name".to_owned()] }),
+        ..UpdateConnectionRequest::default()
+    };
+    let delete = DeleteConnectionRequest { name: name.clone(), ..DeleteConnectionRequest::default() };
+    [
+        Attempt::read("connections.manage", client.get_connection(GetConnectionRequest { name }).await),
+        Attempt::write("connections.manage", client.update_connection(update).await),
+        Attempt::write("connections.manage", client.delete_connection(delete).await),
+    ]
+}
+
+/// The connection of `there` as if it belonged `here`.
+fn connection_name(here: &Place, there: &Place) -> String {
+    there.connection.replace(&there.name, &here.name)
+}
+
 /// The role of `there` as if it belonged `here`.
 fn role_name(here: &Place, there: &Place) -> String {
     there.role.replace(&there.name, &here.name)
@@ -162,7 +197,8 @@ async fn where_somebody_holds_nothing_he_is_denied_whatever_the_id() {
         for there in scene.places() {
             let member = member_name(&here.name, &there.member);
             let attempts = about_member(&inner, &member).await.into_iter();
-            for attempt in attempts.chain(about_role(&inner, &role_name(here, there)).await) {
+            let attempts = attempts.chain(about_role(&inner, &role_name(here, there)).await);
+            for attempt in attempts.chain(about_connection(&inner, &connection_name(here, there)).await) {
                 denied(attempt.answer, attempt.permission, &here.name);
             }
         }
@@ -184,6 +220,27 @@ async fn a_member_of_another_community_is_no_member_here_however_much_the_caller
                 } else {
                     let metadata = refused(attempt.answer, Code::NotFound, "MEMBER_NOT_FOUND");
                     assert_eq!(metadata["member"], name);
+                }
+            }
+        }
+    }
+    assert_eq!(scene.picture().await, before);
+}
+
+#[tokio::test]
+async fn a_connection_of_another_community_is_none_here() {
+    let scene = Scene::new().await;
+    let inner = scene.inner().await;
+    let before = scene.picture().await;
+    for (here, there) in scene.crossed() {
+        let name = connection_name(here, there);
+        for actor in scene.powerful(here, &inner) {
+            for attempt in about_connection(actor, &name).await {
+                if attempt.writes && here.name == scene.deleted.name {
+                    refused_as_deleted(attempt.answer, here);
+                } else {
+                    let metadata = refused(attempt.answer, Code::NotFound, "CONNECTION_NOT_FOUND");
+                    assert_eq!(metadata["connection"], name);
                 }
             }
         }
@@ -265,7 +322,8 @@ async fn what_is_in_a_deleted_community_is_seen_and_stays_as_it_is() {
     let place = &scene.deleted;
     let member = about_member(&scene.admin, &member_name(&place.name, &place.member)).await;
     let role = about_role(&scene.admin, &place.role).await;
-    for attempt in member.into_iter().chain(role) {
+    let connection = about_connection(&scene.admin, &place.connection).await;
+    for attempt in member.into_iter().chain(role).chain(connection) {
         if attempt.writes {
             refused_as_deleted(attempt.answer, place);
         } else {

@@ -1,8 +1,8 @@
 use sandbox::{Caller, until};
 use tonic::{Code, Status};
 use usher_api::community::{
-    AccountState, CreateMemberRequest, DeactivateUserRequest, GetMemberRequest, Member, MemberState,
-    ReactivateMemberRequest, SuspendReason,
+    AccountState, CreateMemberRequest, DeactivateUserRequest, DeleteMemberRequest, GetMemberRequest, Member,
+    MemberState, ReactivateMemberRequest, SuspendReason,
 };
 use usher_api::identity::{
     AuthenticateRequest, GetUserRequest, ListSessionsRequest, RefreshSessionRequest, UserState,
@@ -110,6 +110,36 @@ async fn of_two_last_administrators_one_stays() {
         let left =
             [allowed(&one, &place, "members.list").await, allowed(&other, &place, "members.list").await];
         assert_eq!(left.iter().filter(|left| **left).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_deactivated_while_he_removes_the_other_leaves_one() {
+    let admin = admin().await;
+    for _ in 0..10 {
+        let place = managed(&admin).await;
+        let (one, other) = (
+            member(&admin, &place, &place, &["admin"]).await,
+            member(&admin, &place, &place, &["admin"]).await,
+        );
+        super::leave(&admin, &place).await;
+        let removal =
+            DeleteMemberRequest { name: member_name(&place, &other.name), ..DeleteMemberRequest::default() };
+        let mut client = one.caller.community();
+        let (stopped, removed) =
+            tokio::join!(deactivate(&admin.caller, request(&one.name)), client.delete_member(removal));
+        let left = match (stopped, removed) {
+            (Ok(_), removed) => {
+                refused(removed, Code::PermissionDenied, "PERMISSION_DENIED");
+                &other
+            }
+            (stopped, Ok(_)) => {
+                refused(stopped, Code::FailedPrecondition, "LAST_ADMINISTRATOR");
+                &one
+            }
+            both => panic!("{both:?}"),
+        };
+        assert!(allowed(left, &place, "members.list").await);
     }
 }
 

@@ -148,6 +148,10 @@ async fn names_one_to_two_hundred() {
     refused_fields(deregister("alerts", &[]).await, &["permissions"]);
     refused_fields(deregister("alerts", &["nothing.known"; 201]).await, &["permissions"]);
     deregister("alerts", &["nothing.known"; 200]).await.unwrap();
+    refused_fields(
+        deregister("alerts", &["nothing.known", "a\0b", ""]).await,
+        &["permissions[1]", "permissions[2]"],
+    );
 }
 
 #[tokio::test]

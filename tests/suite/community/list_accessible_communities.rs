@@ -200,4 +200,5 @@ async fn lists_all_invalid_fields_together() {
     let service = Caller::nobody().service("alerts");
     let bad = ListAccessibleCommunitiesRequest { page_size: -1, ..asking("mira", "") };
     refused_fields(list(&service, bad).await, &["user", "permission", "page_size"]);
+    refused_fields(list(&service, asking(&somebody(), "a\0b")).await, &["permission"]);
 }

@@ -8,7 +8,11 @@ use crate::support::refusal::{refused, refused_fields};
 use crate::support::tree::{grant, managed, mssp, role};
 
 async fn roles(caller: &Caller, user: &str, community: &str) -> Result<ListEffectiveRolesResponse, Status> {
-    let request = ListEffectiveRolesRequest { user: user.to_owned(), community: community.to_owned() };
+    let request = ListEffectiveRolesRequest {
+        user: user.to_owned(),
+        community: community.to_owned(),
+        ..ListEffectiveRolesRequest::default()
+    };
     Ok(caller.community().list_effective_roles(request).await?.into_inner())
 }
 

@@ -357,4 +357,6 @@ async fn lists_all_invalid_fields_together() {
         let bad = ListMembersRequest { order_by: order_by.to_owned(), ..request(&place) };
         refused_fields(list(&admin.caller, bad).await, &["order_by"]);
     }
+    let bad = ListMembersRequest { search: "mi\0ra".to_owned(), ..request(&place) };
+    refused_fields(list(&admin.caller, bad).await, &["search"]);
 }

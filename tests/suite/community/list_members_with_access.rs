@@ -197,4 +197,5 @@ async fn lists_all_invalid_fields_together() {
     let service = Caller::nobody().service("alerts");
     let bad = ListMembersWithAccessRequest { page_size: -1, ..asking("northwind", "") };
     refused_fields(list(&service, bad).await, &["community", "permission", "page_size"]);
+    refused_fields(list(&service, asking(&no_community(), "a\0b")).await, &["permission"]);
 }

@@ -118,7 +118,7 @@ impl Grown {
 
     async fn compare_effective_roles(&self, person: usize, place: usize) {
         let (user, community) = (self.world.people[person].clone(), self.world.places[place].name.clone());
-        let request = ListEffectiveRolesRequest { user, community };
+        let request = ListEffectiveRolesRequest { user, community, consistency_token: self.token.clone() };
         let answer = self.service.community().list_effective_roles(request).await.unwrap().into_inner();
         let about = self.about((person, place, 0));
         assert!(answer.roles.iter().map(|role| !role.inherited_from.is_empty()).is_sorted(), "{about}");

@@ -1,13 +1,13 @@
 use tonic::{Code, Status};
-use usher_api::community::{Community, CommunityState, UndeleteCommunityRequest};
+use usher_api::community::{Community, CommunityKind, CommunityState, UndeleteCommunityRequest};
 
 use super::{denied, holder, may, no_community, outsiders};
-use crate::support::acts::{delete_community, suspend_community};
+use crate::support::acts::{deactivate_user, delete_community, reactivate_user, suspend_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
 use crate::support::rows::let_the_end_come;
-use crate::support::tree::{grant, hand_over, managed, mssp};
+use crate::support::tree::{community, grant, hand_over, managed, mssp};
 
 const PERMISSION: &str = "communities.delete";
 
@@ -106,4 +106,22 @@ async fn what_has_come_to_its_end_is_not_brought_back() {
     // Whether or not the sweeper was here already.
     let answer = undelete(&admin, request(&place)).await;
     assert_eq!(refused(answer, Code::NotFound, "COMMUNITY_NOT_FOUND")["community"], place);
+}
+
+#[tokio::test]
+async fn one_that_lost_its_administrators_meanwhile_waits_until_one_is_back() {
+    let admin = admin().await;
+    for kind in [CommunityKind::Managed, CommunityKind::Mssp] {
+        let place = community(&admin, kind, "").await;
+        let owner = hand_over(&admin, &place).await;
+        delete_community(&owner, &place).await;
+        // A deleted community keeps nobody.
+        deactivate_user(&admin, &owner.name).await;
+        let metadata =
+            refused(undelete(&admin, request(&place)).await, Code::FailedPrecondition, "LAST_ADMINISTRATOR");
+        assert_eq!(metadata["community"], place);
+        reactivate_user(&admin, &owner.name).await;
+        undelete(&admin, request(&place)).await.unwrap();
+        assert!(may(&owner.name, &place, PERMISSION).await);
+    }
 }

@@ -1,7 +1,9 @@
 use sandbox::{Caller, until};
 use serde_json::json;
 use tonic::Code;
-use usher_api::community::ListMembersRequest;
+use usher_api::community::{
+    CommunitySettings, EmailDomains, ListMembersRequest, UpdateCommunitySettingsRequest,
+};
 use usher_api::identity::{ConnectionState, FinishSingleSignOnRequest};
 use uuid::Uuid;
 
@@ -28,7 +30,8 @@ async fn makes_an_account_and_a_member() {
     let credentials = answer.credentials.unwrap();
     let user = get(&nobody.bearing(&credentials.access_token), "users/me").await.unwrap();
     assert_eq!((user.email.as_str(), user.email_verified), (mira.email.as_str(), true));
-    assert_eq!((user.full_name.as_str(), user.authentication_methods.len()), ("Mira Okafor", 0));
+    assert_eq!(user.full_name, "Mira Okafor");
+    assert_eq!(user.authentication_methods, ["single_sign_on"]);
     is_member(&admin, &community, &user.name, true).await;
 
     // The second time, it is the same account, whatever the provider says of the address.
@@ -178,6 +181,8 @@ async fn takes_over_no_account_that_is_there() {
     refused(answer, Code::PermissionDenied, "LINK_REFUSED");
     let answer = sign_in(&mira.caller, &provider, &connection, &identity).await.unwrap();
     assert_eq!((answer.created, answer.credentials.unwrap().user), (false, mira.name.clone()));
+    let methods = get(&mira.caller, "users/me").await.unwrap().authentication_methods;
+    assert_eq!(methods, ["password", "single_sign_on"]);
     is_member(&admin, &community, &mira.name, true).await;
     let answer = sign_in(&nobody, &provider, &connection, &identity).await.unwrap();
     assert_eq!(answer.credentials.unwrap().user, mira.name);
@@ -278,6 +283,33 @@ async fn whoever_was_invited_is_still_asked() {
     };
     caller.invitation().accept_invitation(request).await.unwrap();
     is_member(&admin, &elsewhere, &credentials.user, true).await;
+}
+
+#[tokio::test]
+async fn nobody_becomes_a_member_whose_address_the_community_does_not_allow() {
+    let (admin, provider) = (admin().await, Provider::real().await);
+    let (allowed, other) = (domain(), domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&allowed, &other]).await;
+    let settings = CommunitySettings {
+        name: format!("{community}/settings"),
+        allowed_email_domains: Some(EmailDomains { domains: vec![allowed.clone()] }),
+        ..CommunitySettings::default()
+    };
+    let request = UpdateCommunitySettingsRequest {
+        settings: Some(settings),
+        ..UpdateCommunitySettingsRequest::default()
+    };
+    admin.caller.community().update_community_settings(request).await.unwrap();
+    let nobody = Caller::nobody();
+    let mut users = Vec::new();
+    for domain in [&other, &allowed] {
+        let answer = sign_in(&nobody, &provider, &connection, &Identity::new(domain)).await.unwrap();
+        users.push(answer.credentials.unwrap().user);
+    }
+    // Two memberships were to be decided, the refused one first.
+    is_member(&admin, &community, &users[1], true).await;
+    is_member(&admin, &community, &users[0], false).await;
 }
 
 #[tokio::test]

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use sandbox::until;
 use tonic::Code;
-use usher_api::community::{CommunitySettings, UpdateCommunitySettingsRequest};
+use usher_api::community::{
+    CommunitySettings, DeleteRoleRequest, Inheritance, UpdateCommunitySettingsRequest,
+};
 use usher_api::identity::Credentials;
 
 use super::{change_row, claims, refresh};
-use crate::support::acts::{delete_community, remove_member, suspend_member};
+use crate::support::acts::{delete_community, remove_member, set_roles, suspend_member};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
 use crate::support::request_id;
-use crate::support::tree::{grant, join, managed, mssp};
+use crate::support::tree::{grant, join, managed, mssp, role};
 
 const MONTH: u64 = 30 * 24 * 60 * 60;
 
@@ -85,6 +87,29 @@ async fn what_is_above_counts_and_what_is_inside_only_for_whoever_reaches_it() {
     lasts(&mut above, 45).await;
     delete_community(&admin, second).await;
     lasts(&mut above, 120).await;
+}
+
+#[tokio::test]
+async fn nothing_is_asked_of_who_is_suspended_or_reaches_it_no_more_whatever_happens_to_his_roles() {
+    let (admin, mut mira, mut noor) = (admin().await, Person::new("mira").await, Person::new("noor").await);
+    let tree = mssp(&admin, 1).await;
+    let (root, inside) = (&tree.root, &tree.inside[0]);
+    let name = role(&admin, root, &["communities.get"]).await;
+    ask(&admin, root, 120).await;
+    ask(&admin, inside, 45).await;
+    join(&admin, root, &mira, vec![grant(inside, &["guest"])]).await;
+    join(&admin, root, &noor, vec![grant(root, &[&name])]).await;
+    lasts(&mut mira, 45).await;
+    lasts(&mut noor, 45).await;
+    suspend_member(&admin, inside, &mira.name).await;
+    lasts(&mut mira, MONTH / 60).await;
+    set_roles(&admin, inside, &mira.name, [("analyst".to_owned(), Inheritance::Self_)]).await;
+    let request = DeleteRoleRequest { name, force: true, ..DeleteRoleRequest::default() };
+    admin.caller.community().delete_role(request).await.unwrap();
+    // News come in their order, so what happened to her roles before is known by now.
+    lasts(&mut noor, 120).await;
+    let refreshed = refresh(&mira.credentials.refresh_token).await.unwrap();
+    assert!(life(&refreshed) > 120 * 60);
 }
 
 #[tokio::test]

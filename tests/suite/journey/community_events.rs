@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement};
 use tonic::Code;
 use usher_api::community::{
     Community, CommunityEvent, CommunitySettings, CommunityState, DeleteRoleRequest,
-    DeregisterPermissionsRequest, Inheritance, LeaveCommunityRequest, MemberEvent, Permission,
+    DeregisterPermissionsRequest, Inheritance, LeaveCommunityRequest, MemberEvent, MemberState, Permission,
     PermissionCategory, PermissionEvent, RegisterPermissionsRequest, Role, RoleEvent, SuspendMemberRequest,
     UpdateCommunityImageRequest, UpdateCommunityRequest, UpdateCommunitySettingsRequest, UpdateRoleRequest,
 };
@@ -176,8 +176,12 @@ async fn every_change_of_a_membership_is_told_once() {
     let told = told(&name).await;
     let facts = ["created", "updated", "updated", "suspended", "reactivated", "deleted", "created"];
     assert_facts(&told, &facts.map(|fact| format!("member.{fact}")).each_ref().map(String::as_str));
-    for (told, by_invitation) in told.iter().zip([true, true, false, false, false, false, true]) {
+    let (active, suspended, gone) = (MemberState::Active, MemberState::Suspended, MemberState::Unspecified);
+    let states = [active, active, active, suspended, active, gone, active];
+    let by_invitations = [true, true, false, false, false, false, true];
+    for ((told, by_invitation), state) in told.iter().zip(by_invitations).zip(states) {
         let event = MemberEvent::decode(&*told.payload).unwrap();
+        assert_eq!(event.state(), state);
         assert_eq!((&event.member, event.version, &event.root), (&name, told.version, &tree.root));
         assert_eq!(event.invitation.starts_with(&format!("{}/invitations/", tree.root)), by_invitation);
         assert!(by_invitation || event.invitation.is_empty());
@@ -201,9 +205,10 @@ async fn leaving_is_told_as_removal_is() {
 async fn every_change_of_a_role_is_told_once_and_so_is_who_lost_it() {
     let admin = admin().await;
     let tree = mssp(&admin, 1).await;
-    let (above, here) = (somebody(), somebody());
+    let (above, alone, here) = (somebody(), somebody(), somebody());
     let name = role(&admin, &tree.root, &["members.list"]).await;
     enrol(&admin, &tree.root, &above, vec![grant(&tree.root, &[&name, "guest"])]).await;
+    enrol(&admin, &tree.root, &alone, vec![grant(&tree.root, &[&name])]).await;
     enrol(&admin, &tree.root, &here, vec![grant(&tree.inside[0], &[&name])]).await;
     let changed = Role { name: name.clone(), display_name: "Looker".to_owned(), ..Role::default() };
     let request = UpdateRoleRequest { role: Some(changed), ..UpdateRoleRequest::default() };
@@ -218,8 +223,16 @@ async fn every_change_of_a_role_is_told_once_and_so_is_who_lost_it() {
         assert_eq!((&event.role, event.version), (&name, told.version));
         assert!(event.occur_time.is_some());
     }
-    for (place, user) in [(&tree.root, &above), (&tree.inside[0], &here)] {
-        assert_facts(&told(&member_name(place, user)).await, &["member.created", "member.updated"]);
+    // Who had nothing else from above reaches the communities inside no more.
+    for (place, user, inherits) in [
+        (&tree.root, &above, [true, true]),
+        (&tree.root, &alone, [true, false]),
+        (&tree.inside[0], &here, [false, false]),
+    ] {
+        let told = told(&member_name(place, user)).await;
+        assert_facts(&told, &["member.created", "member.updated"]);
+        let events = told.iter().map(|told| MemberEvent::decode(&*told.payload).unwrap().inherits);
+        assert_eq!(events.collect::<Vec<_>>(), inherits);
     }
 }
 

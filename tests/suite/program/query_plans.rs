@@ -103,7 +103,7 @@ async fn explanations(observatory: &mut Observatory, scene: &Scene, service: &mu
             consistency_token,
         };
         observatory.watch(&format!("ExplainAccess of {who}"), service.explain_access(request)).await;
-        let request = ListEffectiveRolesRequest { user, community };
+        let request = ListEffectiveRolesRequest { user, community, ..ListEffectiveRolesRequest::default() };
         let call = service.list_effective_roles(request);
         observatory.watch(&format!("ListEffectiveRoles of {who}"), call).await;
     }

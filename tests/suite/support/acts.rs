@@ -3,8 +3,9 @@
 
 use usher_api::community::{
     DeactivateUserRequest, DeleteCommunityRequest, DeleteMemberRequest, DeleteUserRequest, EffectiveRole,
-    Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest, SuspendCommunityRequest,
-    SuspendMemberRequest, UndeleteCommunityRequest, UpdateMemberRequest,
+    Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest, ReactivateUserRequest,
+    SuspendCommunityRequest, SuspendMemberRequest, UndeleteCommunityRequest, UndeleteUserRequest,
+    UpdateMemberRequest,
 };
 
 use super::people::Person;
@@ -91,17 +92,33 @@ pub async fn set_roles(
 }
 
 /// Makes an account unusable.
-pub async fn deactivate_user(admin: &Person, user: &str) {
+pub async fn deactivate_user(admin: &Person, user: &str) -> String {
     let request = DeactivateUserRequest { user: user.to_owned(), request_id: request_id() };
-    admin.caller.community().deactivate_user(request).await.expect("the account is deactivated");
+    let answer = admin.caller.community().deactivate_user(request).await;
+    answer.expect("the account is deactivated").into_inner().consistency_token
+}
+
+/// Takes a deactivation back.
+pub async fn reactivate_user(admin: &Person, user: &str) -> String {
+    let request = ReactivateUserRequest { user: user.to_owned(), request_id: request_id() };
+    let answer = admin.caller.community().reactivate_user(request).await;
+    answer.expect("the account is reactivated").into_inner().consistency_token
 }
 
 /// Has an account destroyed after 30 days.
-pub async fn delete_user(admin: &Person, user: &str) {
+pub async fn delete_user(admin: &Person, user: &str) -> String {
     let request = DeleteUserRequest {
         user: user.to_owned(),
         current_password: String::new(),
         request_id: request_id(),
     };
-    admin.caller.community().delete_user(request).await.expect("the account is deleted");
+    let answer = admin.caller.community().delete_user(request).await;
+    answer.expect("the account is deleted").into_inner().consistency_token
+}
+
+/// Takes the deletion of an account back.
+pub async fn undelete_user(admin: &Person, user: &str) -> String {
+    let request = UndeleteUserRequest { user: user.to_owned(), request_id: request_id() };
+    let answer = admin.caller.community().undelete_user(request).await;
+    answer.expect("the deletion is taken back").into_inner().consistency_token
 }

@@ -1,4 +1,4 @@
-//! How often a tree of communities, or the catalogue of permissions, changed. One row for each.
+//! How often a tree of communities, the catalogue of permissions, or the state of an account changed. One row for each.
 
 use sea_orm::entity::prelude::*;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "revision")]
 pub struct Model {
-    /// The id of the community at the top of the tree. All zeros: the catalogue.
+    /// The id of the community at the top of the tree, or of a person whose account was stopped or came back. All zeros: the catalogue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub scope: Uuid,
     /// Rises by one with every change.

@@ -4,12 +4,12 @@ use usher_api::community as pb;
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::{Caller, Violations};
 
-use crate::Community;
 use crate::access::Reach;
 use crate::authority::{Holdings, curious_person, denied};
 use crate::catalogue::{MEMBERS_LIST, canonical};
 use crate::consistency::ConsistencyToken;
 use crate::error::Error;
+use crate::{Community, parse};
 
 const MOST_CHECKS: usize = 1_000;
 
@@ -55,9 +55,8 @@ impl Check {
     ) -> Option<Self> {
         let user = violations.check(format!("{prefix}user"), user.parse());
         let community = violations.check(format!("{prefix}community"), community.parse());
-        let named = !permission.is_empty();
-        violations.require(named, format!("{prefix}permission"), "must not be empty");
-        Some(Self { user: user?, community: community?, permission: permission.to_owned() }).filter(|_| named)
+        let permission = parse::permission(&format!("{prefix}permission"), permission, violations);
+        Some(Self { user: user?, community: community?, permission: permission? })
     }
 }
 

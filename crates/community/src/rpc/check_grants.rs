@@ -15,7 +15,7 @@ pub(crate) async fn check_grants(
     let mut violations = Violations::default();
     let root = violations.check("root", request.root.parse::<CommunityName>());
     let asked = parse::grants(request.grants, &mut violations);
-    violations.require(!request.permission.is_empty(), "permission", "must not be empty");
+    parse::permission("permission", &request.permission, &mut violations);
     let root = parse::required(root, &mut violations)?;
     violations.finish()?;
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
+use sea_orm::{ActiveModelTrait as _, ConnectionTrait, EntityTrait as _};
 use usher_api::community as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::idempotency::parse_request_id;
@@ -39,7 +39,7 @@ pub(crate) async fn create_community(
     let profile = Profile::parse(&asked, &BTreeSet::from(FIELDS), &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let place = parse::required(place, &mut violations)?;
-    place.authorize(service, caller, maker).await?;
+    place.authorize(&*service.database, caller, maker).await?;
     let kind = parse::required(kind, &mut violations)?;
     violations.finish()?;
 
@@ -54,6 +54,7 @@ pub(crate) async fn create_community(
     }
     let row = row(service, kind, place, profile);
     let held = place.hold(&change, &row).await?;
+    place.authorize(&*change, caller, maker).await?;
     community::Entity::insert(community::ActiveModel::from(row.clone()).reset_all())
         .exec_without_returning(&*change)
         .await?;
@@ -84,10 +85,15 @@ impl Place {
         violations.check("community.parent_community", parent.parse()).map(Self::Inside)
     }
 
-    async fn authorize(self, service: &Community, caller: &Caller, maker: &SignedIn) -> Result<(), Error> {
+    async fn authorize(
+        self,
+        connection: &impl ConnectionTrait,
+        caller: &Caller,
+        maker: &SignedIn,
+    ) -> Result<(), Error> {
         match self {
             Self::Inside(parent) => {
-                authority::require_for_change(service, caller, COMMUNITIES_CREATE, parent).await
+                authority::require_for_change(connection, caller, COMMUNITIES_CREATE, parent).await
             }
             Self::Top if maker.platform_admin => Ok(()),
             Self::Top => Err(Failure::PermissionDenied {

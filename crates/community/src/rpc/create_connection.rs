@@ -15,7 +15,7 @@ pub(crate) async fn create_connection(
     let mut violations = Violations::default();
     let parent = violations.check("parent", request.parent.parse::<CommunityName>());
     let parent = parse::required(parent, &mut violations)?;
-    authority::require_for_change(service, caller, CONNECTIONS_MANAGE, parent).await?;
+    authority::require_for_change(&*service.database, caller, CONNECTIONS_MANAGE, parent).await?;
     let connection = request.connection.unwrap_or_default();
     let judged = judge(service, caller, parent, &connection.default_role).await?;
     let message = identity::CreateConnectionRequest {

@@ -3,7 +3,7 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _};
 use usher_api::community as pb;
 use usher_api::name::{CommunityName, MemberName, UserName};
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, EmailAddress, Once, Violations};
+use usher_runtime::{Caller, Change, Once, Violations};
 
 use crate::catalogue::MEMBERS_CREATE;
 use crate::consistency::ConsistencyToken;
@@ -31,7 +31,7 @@ pub(crate) async fn create_member(
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let grants = parse::member_roles(parent, &asked.roles, &mut violations);
     let place = parse::required(parent, &mut violations)?;
-    authority::require_for_change(service, caller, MEMBERS_CREATE, place).await?;
+    authority::require_for_change(&*service.database, caller, MEMBERS_CREATE, place).await?;
     let user = parse::required(user, &mut violations)?;
     violations.finish()?;
 
@@ -109,13 +109,7 @@ async fn require_suitable(
     if !allowed {
         return Err(Error::DirectAdditionNotAllowed(name));
     }
-    let address: Option<EmailAddress> = person.email.parse().ok();
-    let domain = address.map(|address| address.domain().to_owned()).unwrap_or_default();
-    if settings.allows_domain(&domain) {
-        Ok(())
-    } else {
-        Err(Error::EmailDomainNotAllowed { community: name, domain })
-    }
+    settings.require_domain(name, &person.email)
 }
 
 /// Whether `user` is an active member somewhere in the tree of `community`.

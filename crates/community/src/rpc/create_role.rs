@@ -29,7 +29,7 @@ pub(crate) async fn create_role(
     let draft = RoleDraft::parse(&asked, &BTreeSet::from(FIELDS), &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let parent = parse::required(parent, &mut violations)?;
-    require_for_change(service, caller, ROLES_CREATE, parent).await?;
+    require_for_change(&*service.database, caller, ROLES_CREATE, parent).await?;
     violations.finish()?;
 
     let once = Once::new(&service.sealing, &service.clock, caller, "CreateRole", request_id, &request);
@@ -38,7 +38,7 @@ pub(crate) async fn create_role(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, parent).await?;
-    community.require_active()?;
+    require_for_change(&*change, caller, ROLES_CREATE, parent).await?;
     let (row, permissions) = create(service, &change, maker, &community, draft).await?;
     let consistency_token = ConsistencyToken::seal(service, community.held)?;
     let answer = pb::CreateRoleResponse { role: Some(row.to_proto(permissions)), consistency_token };

@@ -3,6 +3,7 @@ use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Once, Violations};
 
+use crate::consistency::ConsistencyToken;
 use crate::entity::person::State;
 use crate::error::Error;
 use crate::event::UserFact;
@@ -30,8 +31,10 @@ pub(crate) async fn deactivate_user(
     if person.row.state != State::Active {
         return Err(Error::UserNotActive(user));
     }
-    person.stop(service, &change, UserFact::Deactivated).await?;
-    let answer = pb::DeactivateUserResponse { state: AccountState::from(person.row.state).into() };
+    let held = person.stop(service, &change, UserFact::Deactivated).await?;
+    let consistency_token = ConsistencyToken::seal(service, held)?;
+    let answer =
+        pb::DeactivateUserResponse { state: AccountState::from(person.row.state).into(), consistency_token };
     once.commit(change, &answer).await?;
     tracing::info!(%user, "account {} deactivated", user.0);
     Ok(answer)

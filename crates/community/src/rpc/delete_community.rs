@@ -19,7 +19,7 @@ pub(crate) async fn delete_community(
     let name = violations.check("name", request.name.parse::<CommunityName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    lifecycle::require_power_to_delete(service, caller, name).await?;
+    lifecycle::require_power_to_delete(&*service.database, caller, name).await?;
     violations.finish()?;
 
     let once = Once::new(&service.sealing, &service.clock, caller, "DeleteCommunity", request_id, &request);
@@ -28,6 +28,7 @@ pub(crate) async fn delete_community(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name).await?;
+    lifecycle::require_power_to_delete(&*change, caller, name).await?;
     community.require_active()?;
     community.require_etag(&request.etag)?;
     let row = lifecycle::put(service, &change, &community, State::Deleted, CommunityFact::Deleted).await?;

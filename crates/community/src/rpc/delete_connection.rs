@@ -15,7 +15,7 @@ pub(crate) async fn delete_connection(
     let mut violations = Violations::default();
     let name = violations.check("name", request.name.parse::<ConnectionName>());
     let name = parse::required(name, &mut violations)?;
-    authority::require_for_change(service, caller, CONNECTIONS_MANAGE, name.community).await?;
+    authority::require_for_change(&*service.database, caller, CONNECTIONS_MANAGE, name.community).await?;
     let pb::DeleteConnectionRequest { name, etag, request_id } = request;
     let message = identity::DeleteConnectionRequest { name, etag, request_id };
     answered(service.identity.clone().delete_connection(caller.forward(message)).await)?;

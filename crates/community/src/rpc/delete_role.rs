@@ -29,7 +29,7 @@ pub(crate) async fn delete_role(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    require_for_change(service, caller, ROLES_DELETE, name.community).await?;
+    require_for_change(&*service.database, caller, ROLES_DELETE, name.community).await?;
     violations.finish()?;
 
     let change = service.database.change().await?;
@@ -37,7 +37,7 @@ pub(crate) async fn delete_role(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name.community).await?;
-    community.require_active()?;
+    require_for_change(&*change, caller, ROLES_DELETE, name.community).await?;
     let row = find_custom(&change, &name).await?;
     tree::require_etag(&request.etag, row.version, &name)?;
     let users = RoleUsers::load(&change, &row).await?;

@@ -4,6 +4,7 @@ use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Failure, Once, Violations};
 
+use crate::consistency::ConsistencyToken;
 use crate::entity::person::State;
 use crate::error::Error;
 use crate::event::UserFact;
@@ -49,9 +50,14 @@ pub(crate) async fn delete_user(
     if person.row.state == State::Deleted {
         return Err(Error::UserDeleted(user));
     }
-    person.stop(service, &change, UserFact::Deleted).await?;
+    let held = person.stop(service, &change, UserFact::Deleted).await?;
+    let consistency_token = ConsistencyToken::seal(service, held)?;
     let state = AccountState::from(person.row.state).into();
-    let answer = pb::DeleteUserResponse { state, purge_time: person.row.purge_time.map(Into::into) };
+    let answer = pb::DeleteUserResponse {
+        state,
+        purge_time: person.row.purge_time.map(Into::into),
+        consistency_token,
+    };
     once.commit(change, &answer).await?;
     tracing::info!(%user, "account {} deleted", user.0);
     Ok(answer)

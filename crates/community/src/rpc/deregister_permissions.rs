@@ -13,7 +13,7 @@ use crate::entity::permission::{Column, Entity};
 use crate::entity::{role, role_permission};
 use crate::error::Error;
 use crate::event::{self, PermissionFact};
-use crate::{Community, tree};
+use crate::{Community, parse, tree};
 
 const MOST_PERMISSIONS: usize = 200;
 /// How many roles a refusal names.
@@ -28,6 +28,9 @@ pub(crate) async fn deregister_permissions(
     let mut violations = Violations::default();
     let number_fits = (1..=MOST_PERMISSIONS).contains(&request.permissions.len());
     violations.require(number_fits, "permissions", "must hold 1 to 200 permissions");
+    for (place, name) in request.permissions.iter().enumerate().take(MOST_PERMISSIONS) {
+        parse::permission(&format!("permissions[{place}]"), name, &mut violations);
+    }
     violations.finish()?;
 
     let change = service.database.change().await?;

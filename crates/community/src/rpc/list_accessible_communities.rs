@@ -22,8 +22,7 @@ pub(crate) async fn list_accessible_communities(
 ) -> Result<pb::ListAccessibleCommunitiesResponse, Error> {
     let mut violations = Violations::default();
     let user = violations.check("user", request.user.parse::<UserName>());
-    let named = !request.permission.is_empty();
-    violations.require(named, "permission", "must not be empty");
+    parse::permission("permission", &request.permission, &mut violations);
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
     let user = parse::required(user, &mut violations)?;
     require_asker(caller, user)?;

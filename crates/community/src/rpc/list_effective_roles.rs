@@ -5,6 +5,7 @@ use usher_runtime::{Caller, Violations};
 use crate::access::Reach;
 use crate::authority::{Holdings, curious_person, denied};
 use crate::catalogue::{Catalogue, MEMBERS_LIST};
+use crate::consistency::ConsistencyToken;
 use crate::error::Error;
 use crate::roster::RoleNames;
 use crate::{Community, parse};
@@ -21,6 +22,8 @@ pub(crate) async fn list_effective_roles(
     let community = parse::required(community, &mut violations)?;
     let curious = curious_person(caller, user)?;
 
+    // What is read from here on is as fresh as the token asks, or the answer is dropped. Authority comes first all the same.
+    let fresh = ConsistencyToken::await_write(service, &request.consistency_token).await;
     let connection = &*service.database;
     let asked = std::iter::once(user).chain(curious).map(|person| (person, community));
     let holdings = Holdings::load(connection, asked).await?;
@@ -30,6 +33,7 @@ pub(crate) async fn list_effective_roles(
     if curious.is_some_and(|person| !may_see(person)) {
         return Err(denied(MEMBERS_LIST, community).into());
     }
+    fresh?;
     let standing = holdings.of(user, community);
     let names = RoleNames::load(connection, standing.counting().map(|held| held.role)).await?;
     let (direct, inherited): (Vec<_>, Vec<_>) =

@@ -26,8 +26,7 @@ pub(crate) async fn list_members_with_access(
 ) -> Result<pb::ListMembersWithAccessResponse, Error> {
     let mut violations = Violations::default();
     let place = violations.check("community", request.community.parse::<CommunityName>());
-    let named = !request.permission.is_empty();
-    violations.require(named, "permission", "must not be empty");
+    parse::permission("permission", &request.permission, &mut violations);
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
     let place = parse::required(place, &mut violations)?;
     authority::require(service, caller, MEMBERS_LIST, place).await?;

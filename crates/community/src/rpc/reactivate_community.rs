@@ -19,7 +19,7 @@ pub(crate) async fn reactivate_community(
     let name = violations.check("name", request.name.parse::<CommunityName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    lifecycle::require_power_to_suspend(service, caller, name).await?;
+    lifecycle::require_power_to_suspend(&*service.database, caller, name).await?;
     violations.finish()?;
 
     let once =
@@ -29,6 +29,7 @@ pub(crate) async fn reactivate_community(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name).await?;
+    lifecycle::require_power_to_suspend(&*change, caller, name).await?;
     lifecycle::require_active_root(&community)?;
     if community.row.state != State::Suspended {
         return Err(Error::CommunityNotSuspended(name));

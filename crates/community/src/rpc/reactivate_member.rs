@@ -22,7 +22,7 @@ pub(crate) async fn reactivate_member(
     let name = violations.check("name", request.name.parse::<MemberName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    authority::require_for_change(service, caller, MEMBERS_SUSPEND, name.community).await?;
+    authority::require_for_change(&*service.database, caller, MEMBERS_SUSPEND, name.community).await?;
     violations.finish()?;
 
     let once = Once::new(&service.sealing, &service.clock, caller, "ReactivateMember", request_id, &request);

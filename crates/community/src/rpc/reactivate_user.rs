@@ -3,6 +3,7 @@ use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Once, Violations};
 
+use crate::consistency::ConsistencyToken;
 use crate::entity::person::State;
 use crate::error::Error;
 use crate::event::UserFact;
@@ -30,8 +31,10 @@ pub(crate) async fn reactivate_user(
     if person.row.state != State::Deactivated {
         return Err(Error::UserNotDeactivated(user));
     }
-    person.revive(service, &change, UserFact::Reactivated).await?;
-    let answer = pb::ReactivateUserResponse { state: AccountState::from(person.row.state).into() };
+    let held = person.revive(service, &change, UserFact::Reactivated).await?;
+    let consistency_token = ConsistencyToken::seal(service, held)?;
+    let answer =
+        pb::ReactivateUserResponse { state: AccountState::from(person.row.state).into(), consistency_token };
     once.commit(change, &answer).await?;
     tracing::info!(%user, "account {} reactivated", user.0);
     Ok(answer)

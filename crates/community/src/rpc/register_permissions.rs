@@ -9,10 +9,10 @@ use crate::consistency::ConsistencyToken;
 use crate::entity::permission::{ActiveModel, Category, Column, Entity, Model};
 use crate::error::Error;
 use crate::event::{self, PermissionFact};
+use crate::parse::PERMISSION_LENGTH;
 use crate::{Community, catalogue, tree};
 
 const MOST_PERMISSIONS: usize = 200;
-const LONGEST_NAME: usize = 64;
 const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 1..=500;
 
 pub(crate) async fn register_permissions(
@@ -81,7 +81,7 @@ fn is_name(text: &str) -> bool {
         word.starts_with(|first: char| first.is_ascii_lowercase())
             && word.chars().all(|character| character.is_ascii_alphanumeric())
     };
-    text.len() <= LONGEST_NAME
+    text.len() <= *PERMISSION_LENGTH.end()
         && text.split_once('.').is_some_and(|(resource, verb)| is_word(resource) && is_word(verb))
 }
 

@@ -9,7 +9,7 @@ use crate::entity::member::{Column, Entity, State};
 use crate::error::Error;
 use crate::membership::HeldMember;
 use crate::user_state::HeldPerson;
-use crate::{Community, authority, parse, user_state};
+use crate::{Community, authority, membership, parse, user_state};
 
 pub(crate) async fn reset_member_two_factor(
     service: &Community,
@@ -21,7 +21,10 @@ pub(crate) async fn reset_member_two_factor(
     let name = violations.check("name", request.name.parse::<MemberName>());
     let name = parse::required(name, &mut violations)?;
     let user = UserName(name.user);
-    authority::require_for_change(service, caller, MEMBERS_RESET_TWO_FACTOR, name.community).await?;
+    authority::require_for_change(&*service.database, caller, MEMBERS_RESET_TWO_FACTOR, name.community)
+        .await?;
+    // First of all: whose member he is not, nothing is told of.
+    membership::find(&*service.database, name).await?;
     user_state::require_ordinary(service, user).await?;
     require_power_everywhere(service, actor, name).await?;
 

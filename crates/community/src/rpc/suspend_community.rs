@@ -19,7 +19,7 @@ pub(crate) async fn suspend_community(
     let name = violations.check("name", request.name.parse::<CommunityName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    lifecycle::require_power_to_suspend(service, caller, name).await?;
+    lifecycle::require_power_to_suspend(&*service.database, caller, name).await?;
     violations.finish()?;
 
     let once = Once::new(&service.sealing, &service.clock, caller, "SuspendCommunity", request_id, &request);
@@ -28,6 +28,7 @@ pub(crate) async fn suspend_community(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name).await?;
+    lifecycle::require_power_to_suspend(&*change, caller, name).await?;
     community.require_active()?;
     community.require_etag(&request.etag)?;
     let row =

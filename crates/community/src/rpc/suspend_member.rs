@@ -26,7 +26,7 @@ pub(crate) async fn suspend_member(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    authority::require_for_change(service, caller, MEMBERS_SUSPEND, name.community).await?;
+    authority::require_for_change(&*service.database, caller, MEMBERS_SUSPEND, name.community).await?;
     violations.finish()?;
 
     let change = service.database.change().await?;

@@ -8,7 +8,7 @@ use crate::entity::community::State;
 use crate::error::Error;
 use crate::event::CommunityFact;
 use crate::tree::HeldCommunity;
-use crate::{Community, lifecycle, parse};
+use crate::{Community, administrators, lifecycle, parse};
 
 pub(crate) async fn undelete_community(
     service: &Community,
@@ -19,7 +19,7 @@ pub(crate) async fn undelete_community(
     let name = violations.check("name", request.name.parse::<CommunityName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    lifecycle::require_power_to_delete(service, caller, name).await?;
+    lifecycle::require_power_to_delete(&*service.database, caller, name).await?;
     violations.finish()?;
 
     let once = Once::new(&service.sealing, &service.clock, caller, "UndeleteCommunity", request_id, &request);
@@ -28,6 +28,7 @@ pub(crate) async fn undelete_community(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name).await?;
+    lifecycle::require_power_to_delete(&*change, caller, name).await?;
     lifecycle::require_active_root(&community)?;
     if community.row.state != State::Deleted {
         return Err(Error::CommunityNotDeleted(name));
@@ -35,6 +36,8 @@ pub(crate) async fn undelete_community(
     lifecycle::require_before_end(&change, &community.row).await?;
     community.require_etag(&request.etag)?;
     let row = lifecycle::put(service, &change, &community, State::Active, CommunityFact::Undeleted).await?;
+    // Accounts may have been deleted meanwhile: what is deleted keeps nobody.
+    administrators::require_one(&change, &community.root).await?;
     let root = if row.id == community.root.id { row.state } else { community.root.state };
     let consistency_token = ConsistencyToken::seal(service, community.held)?;
     let answer = pb::UndeleteCommunityResponse { community: Some(row.to_proto(root)), consistency_token };

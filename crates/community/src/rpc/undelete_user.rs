@@ -3,6 +3,7 @@ use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Once, Violations};
 
+use crate::consistency::ConsistencyToken;
 use crate::entity::person::State;
 use crate::error::Error;
 use crate::event::UserFact;
@@ -30,8 +31,10 @@ pub(crate) async fn undelete_user(
     if !can_come_back(service, &person) {
         return Err(Error::UserNotDeleted(user));
     }
-    person.revive(service, &change, UserFact::Undeleted).await?;
-    let answer = pb::UndeleteUserResponse { state: AccountState::from(person.row.state).into() };
+    let held = person.revive(service, &change, UserFact::Undeleted).await?;
+    let consistency_token = ConsistencyToken::seal(service, held)?;
+    let answer =
+        pb::UndeleteUserResponse { state: AccountState::from(person.row.state).into(), consistency_token };
     once.commit(change, &answer).await?;
     tracing::info!(%user, "account {} undeleted", user.0);
     Ok(answer)

@@ -28,7 +28,7 @@ pub(crate) async fn update_community(
     let profile = Profile::parse(&asked, &mask, &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    authority::require_for_change(service, caller, COMMUNITIES_UPDATE, name).await?;
+    authority::require_for_change(&*service.database, caller, COMMUNITIES_UPDATE, name).await?;
     violations.finish()?;
 
     let once = Once::new(&service.sealing, &service.clock, caller, "UpdateCommunity", request_id, &request);
@@ -37,7 +37,7 @@ pub(crate) async fn update_community(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name).await?;
-    community.require_active()?;
+    authority::require_for_change(&*change, caller, COMMUNITIES_UPDATE, name).await?;
     community.require_etag(&asked.etag)?;
     let row = update(service, &change, &community.row, profile).await?;
     let consistency_token = ConsistencyToken::seal(service, community.held)?;

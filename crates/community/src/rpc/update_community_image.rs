@@ -23,7 +23,7 @@ pub(crate) async fn update_community_image(
     let name = violations.check("name", request.name.parse::<CommunityName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    authority::require_for_change(service, caller, COMMUNITIES_UPDATE, name).await?;
+    authority::require_for_change(&*service.database, caller, COMMUNITIES_UPDATE, name).await?;
     violations.finish()?;
     let image = read(name, request.image.clone()).await?;
 
@@ -34,7 +34,7 @@ pub(crate) async fn update_community_image(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name).await?;
-    community.require_active()?;
+    authority::require_for_change(&*change, caller, COMMUNITIES_UPDATE, name).await?;
     community.require_etag(&request.etag)?;
     let row = write(service, &change, name, image).await?;
     let consistency_token = ConsistencyToken::seal(service, community.held)?;

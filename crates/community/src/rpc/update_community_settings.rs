@@ -28,7 +28,7 @@ pub(crate) async fn update_community_settings(
     Settings::default().update(&asked, &mask, &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let name = parse::required(name, &mut violations)?;
-    authority::require_for_change(service, caller, COMMUNITIES_UPDATE, name).await?;
+    authority::require_for_change(&*service.database, caller, COMMUNITIES_UPDATE, name).await?;
     violations.finish()?;
 
     let once =
@@ -38,7 +38,7 @@ pub(crate) async fn update_community_settings(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name).await?;
-    community.require_active()?;
+    authority::require_for_change(&*change, caller, COMMUNITIES_UPDATE, name).await?;
     let before = InForce::load(&*change, &community.row).await?;
     tree::require_etag(&asked.etag, before.row.version, &asked.name)?;
     let mut wanted = Settings::from(&before.row);

@@ -16,7 +16,7 @@ pub(crate) async fn update_connection(
     let mut violations = Violations::default();
     let name = violations.check("connection.name", connection.name.parse::<ConnectionName>());
     let name = parse::required(name, &mut violations)?;
-    authority::require_for_change(service, caller, CONNECTIONS_MANAGE, name.community).await?;
+    authority::require_for_change(&*service.database, caller, CONNECTIONS_MANAGE, name.community).await?;
     // Whether the mask names it or not: a role that could not be given is not passed on.
     let judged = judge(service, caller, name.community, &connection.default_role).await?;
     let message = identity::UpdateConnectionRequest {

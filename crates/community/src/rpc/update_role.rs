@@ -39,7 +39,7 @@ pub(crate) async fn update_role(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    require_for_change(service, caller, ROLES_UPDATE, name.community).await?;
+    require_for_change(&*service.database, caller, ROLES_UPDATE, name.community).await?;
     violations.finish()?;
 
     let change = service.database.change().await?;
@@ -47,7 +47,7 @@ pub(crate) async fn update_role(
         return Ok(answer);
     }
     let community = HeldCommunity::take(&change, name.community).await?;
-    community.require_active()?;
+    require_for_change(&*change, caller, ROLES_UPDATE, name.community).await?;
     let row = find_custom(&change, &name).await?;
     tree::require_etag(&asked.etag, row.version, &name)?;
     let (row, permissions) = update(service, &change, editor, &community, row, draft).await?;

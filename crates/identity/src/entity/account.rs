@@ -44,6 +44,8 @@ pub struct Model {
     pub terms_accept_time: Option<Timestamp>,
     /// Argon2id in the PHC string format. Empty if the account has no password.
     pub password_hash: String,
+    /// Whether he signs in by an identity provider, too.
+    pub has_link: bool,
     /// Counts its changes from 1.
     pub version: i64,
     /// When it was made.
@@ -140,7 +142,8 @@ impl Model {
     }
 
     fn authentication_methods(&self) -> Vec<String> {
-        if self.password_hash.is_empty() { Vec::new() } else { vec!["password".to_owned()] }
+        let methods = [(!self.password_hash.is_empty(), "password"), (self.has_link, "single_sign_on")];
+        methods.into_iter().filter(|(there, _)| *there).map(|(_, method)| method.to_owned()).collect()
     }
 
     /// The resource, without anything that opens the account.

@@ -57,7 +57,11 @@ async fn meet(
         return Err(Error::ProviderNotBelieved { domain: email.domain().to_owned() });
     }
     let (row, created) = match linking {
-        Some(person) => (own(change, connection, UserName(person), &email).await?, false),
+        Some(person) => {
+            let row = own(change, connection, UserName(person), &email).await?;
+            let columns = vec![(accounts::Column::HasLink, Expr::value(true))];
+            (account::write(service, change, row.id, columns, "user.updated").await?, false)
+        }
         None => (make(service, change, email, arrival.full_name).await?, true),
     };
     link(service, change, connection, arrival.subject, &row).await?;
@@ -92,7 +96,8 @@ async fn make(
     email: EmailAddress,
     full_name: String,
 ) -> Result<accounts::Model, Error> {
-    let row = account::new(service, Profile { email, full_name }, String::new());
+    let new = account::new(service, Profile { email, full_name }, String::new());
+    let row = accounts::Model { has_link: true, ..new };
     match account::insert(service, change, &row).await {
         // Whoever has it signs in as before, and links it then.
         Err(Error::UserExists) => Err(Error::LinkNeedsSignIn),
