@@ -49,6 +49,8 @@ pub(crate) fn new(service: &Identity, profile: Profile, password_hash: String) -
         terms_version: String::new(),
         terms_accept_time: None,
         password_hash,
+        has_passkey: false,
+        preferred_factor: None,
         version: 1,
         create_time: now,
         update_time: now,

@@ -19,7 +19,6 @@ use crate::entity::account;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
 use crate::refresh_token::RefreshToken;
-use crate::second_factor::challenge;
 use crate::{Identity, community_rules, second_factor};
 
 /// The claims of an access token; `usher_runtime::trust` reads them.
@@ -198,7 +197,7 @@ pub(crate) fn live(service: &Identity) -> Condition {
 }
 
 /// Ends the sessions of an account within `change`, but the one `except`, and returns how many there were. Sign-ins that wait for a
-/// second factor end, too.
+/// second factor end, too, and so does enrolling that has begun: whoever is shut out leaves no way in behind.
 pub(crate) async fn end_all(
     service: &Identity,
     change: &Change,
@@ -212,7 +211,7 @@ pub(crate) async fn end_all(
     if let Some(session) = except {
         ending = ending.filter(Column::Id.ne(session));
     }
-    challenge::end_all(change, account).await?;
+    second_factor::end_begun(change, account).await?;
     Ok(ending.exec(&**change).await?.rows_affected)
 }
 

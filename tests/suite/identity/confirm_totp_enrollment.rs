@@ -3,13 +3,15 @@ use std::collections::HashSet;
 use futures::future::join_all;
 use sandbox::Caller;
 use tonic::Code;
-use usher_api::identity::ConfirmTotpEnrollmentRequest;
 use usher_api::identity::complete_authentication_request::Proof;
+use usher_api::identity::{ChangePasswordRequest, ConfirmTotpEnrollmentRequest};
 
+use super::account_mails::OTHER;
 use super::{change_row, get, id, refresh};
 use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{reason, refused, refused_fields};
+use crate::support::request_id;
 use crate::support::two_factor::{App, Enrolled, challenge, complete, confirm, forget_codes, start};
 
 #[tokio::test]
@@ -70,6 +72,22 @@ async fn nothing_that_was_not_started_or_is_over_is_confirmed() {
     change_row(late, [id(&mira.name).into()]).await;
     refused(confirm(&mira, &app.code(0)).await, Code::FailedPrecondition, "ENROLLMENT_INVALID");
     refused_fields(confirm(&mira, "").await, &["totp_code"]);
+}
+
+#[tokio::test]
+async fn who_began_before_the_password_was_changed_enrols_nothing() {
+    let mira = Person::new("mira").await;
+    let thief = Person::signed_in(&Caller::nobody(), &mira.email, PASSWORD).await;
+    let app = App::reading(&start(&thief).await.unwrap().provisioning_uri);
+    let request = ChangePasswordRequest {
+        name: "users/me".to_owned(),
+        current_password: PASSWORD.to_owned(),
+        new_password: OTHER.to_owned(),
+        request_id: request_id(),
+    };
+    mira.caller.identity().change_password(request).await.unwrap();
+    // His access token is good for some minutes more.
+    refused(confirm(&thief, &app.code(0)).await, Code::FailedPrecondition, "ENROLLMENT_INVALID");
 }
 
 #[tokio::test]
