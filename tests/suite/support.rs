@@ -1,8 +1,10 @@
 //! What tests say often.
 
 pub mod acts;
+pub mod authenticator;
 pub mod mail;
 pub mod oidc;
+pub mod passkeys;
 pub mod people;
 pub mod picture;
 pub mod refusal;

@@ -109,6 +109,31 @@ impl FromStr for SessionName {
     }
 }
 
+/// `users/{user}/passkeys/{passkey}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PasskeyName {
+    /// Whose it is.
+    pub user: UserName,
+    /// The id of the passkey.
+    pub id: Uuid,
+}
+
+impl fmt::Display for PasskeyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/passkeys/{}", self.user, self.id)
+    }
+}
+
+impl FromStr for PasskeyName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        text.split_once("/passkeys/")
+            .and_then(|(user, id)| Some(Self { user: user.parse().ok()?, id: canonical_uuid(id)? }))
+            .ok_or(InvalidName { pattern: "users/{user}/passkeys/{passkey}" })
+    }
+}
+
 /// `users/{user}/signIns/{sign_in}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SignInName {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use usher_api::name::UserName;
+use usher_api::name::{PasskeyName, UserName};
 use usher_runtime::{Caller, Failure, Violations};
 
 /// Refuses unless `caller` may see `user`: himself, any if he administers the platform, any if he is a service. Others are
@@ -40,6 +40,18 @@ pub(crate) fn named_user(caller: &Caller, field: &str, name: &str) -> Result<Use
         violations.add(field, error);
         Failure::InvalidFields(violations)
     })
+}
+
+/// The passkey that `field` names: `users/{user}/passkeys/{passkey}`, or `users/me/passkeys/{passkey}` of the calling person.
+pub(crate) fn named_passkey(
+    caller: &Caller,
+    field: &str,
+    name: &str,
+    violations: &mut Violations,
+) -> Result<Option<PasskeyName>, Failure> {
+    let Some(rest) = name.strip_prefix("users/me/") else { return Ok(violations.check(field, name.parse())) };
+    let name = format!("{}/{rest}", caller.person()?.user);
+    Ok(violations.check(field, name.parse()))
 }
 
 #[cfg(test)]

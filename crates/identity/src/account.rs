@@ -51,6 +51,8 @@ pub(crate) fn new(service: &Identity, profile: Profile, password_hash: String) -
         terms_accept_time: None,
         password_hash,
         has_link: false,
+        has_passkey: false,
+        preferred_factor: None,
         version: 1,
         create_time: now,
         update_time: now,

@@ -24,7 +24,7 @@ pub(crate) async fn admit(
     whereabouts: Whereabouts,
     attempt: Attempt,
 ) -> Result<Admission, Error> {
-    match demand(service, &*change, account.id).await? {
+    match demand(service, &*change, account).await? {
         Demand::Nothing => {
             Ok(Admission::Session(enter(service, change, account, whereabouts, attempt).await?))
         }

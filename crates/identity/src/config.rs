@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use usher_runtime::{DatabaseConfig, LinkBase};
 
 use crate::lockout::LockoutConfig;
+use crate::passkey::PasskeysConfig;
 use crate::single_sign_on::SingleSignOnConfig;
 
 /// `[identity]`: how long sessions and their tokens live.
@@ -35,12 +36,14 @@ pub struct Config {
     /// How long a client that lost an answer may repeat a refresh.
     #[serde(with = "humantime_serde")]
     pub refresh_grace: Duration,
-    /// What apps that show codes call this service, beside the address of the account.
+    /// What apps that show codes, and authenticators, call this service, beside the address of the account.
     pub two_factor_issuer: String,
     /// How many passwords may be tried.
     pub lockout: LockoutConfig,
     /// How people sign in by the identity providers of their communities.
     pub single_sign_on: SingleSignOnConfig,
+    /// What passkeys are bound to.
+    pub passkeys: PasskeysConfig,
     /// How often rows are looked for that nobody needs any more.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
@@ -64,9 +67,17 @@ impl Default for Config {
             two_factor_issuer: "Usher".to_owned(),
             lockout: LockoutConfig::default(),
             single_sign_on: SingleSignOnConfig::default(),
+            passkeys: PasskeysConfig::default(),
             sweep_interval: Duration::from_mins(10),
             password_hash_permits: const { NonZeroUsize::new(4).unwrap() },
         }
+    }
+}
+
+impl Config {
+    /// Fills in what is left to be taken from other settings.
+    pub fn complete(&mut self) {
+        self.passkeys.complete(&self.link_base_url);
     }
 }
 

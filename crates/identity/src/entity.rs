@@ -9,6 +9,8 @@ pub(crate) mod community_rule;
 pub(crate) mod connection;
 pub(crate) mod link;
 pub(crate) mod membership;
+pub(crate) mod passkey;
+pub(crate) mod passkey_ceremony;
 pub(crate) mod picture;
 pub(crate) mod recovery_code;
 pub(crate) mod session;

@@ -3,11 +3,13 @@
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 use usher_api::identity::ErrorReason;
-use usher_api::name::{CommunityName, ConnectionName, SessionName, UserName};
+use usher_api::name::{CommunityName, ConnectionName, PasskeyName, SessionName, UserName};
 use usher_runtime::image::ImageProblem;
 use usher_runtime::{Failure, Refusal, Timestamp};
 
 use crate::throttle::Met;
+use crate::entity::account::Factor;
+use crate::passkey::Problem;
 
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +131,24 @@ pub enum Error {
     /// There is no password to be asked for.
     #[error("the sign-in is too long ago; sign in again")]
     SignInNotRecent,
+    /// No such passkey of that person.
+    #[error("no such passkey")]
+    PasskeyNotFound(PasskeyName),
+    /// As many as there may be.
+    #[error("{0} has as many passkeys as there may be")]
+    PasskeyLimitReached(UserName),
+    /// It makes none.
+    #[error("what the authenticator says makes no passkey: {}", .0.id())]
+    PasskeyRejected(Problem),
+    /// It opens nothing.
+    #[error("no account has this passkey, or it proves nothing")]
+    PasskeyInvalid,
+    /// The settings name no domain.
+    #[error("there are no passkeys here")]
+    PasskeysUnavailable,
+    /// It cannot be preferred.
+    #[error("the person does not have this factor")]
+    FactorNotEnrolled(Factor),
     /// There is a platform administrator already. Only bootstrap meets it.
     #[error("there is a platform administrator already")]
     Bootstrapped,
@@ -150,13 +170,17 @@ impl Error {
             Self::UserNotFound { .. }
             | Self::SessionNotFound(_)
             | Self::PictureNotFound(_)
+            | Self::PasskeyNotFound(_)
             | Self::ConnectionNotFound(_) => Code::NotFound,
-            Self::PictureInvalid(_) | Self::MailTokenInvalid => Code::InvalidArgument,
+            Self::PictureInvalid(_) | Self::MailTokenInvalid | Self::PasskeyRejected(_) => {
+                Code::InvalidArgument
+            }
             Self::CredentialsInvalid
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenReused
             | Self::SecondFactorInvalid
             | Self::ChallengeInvalid
+            | Self::PasskeyInvalid
             | Self::SignOnStateInvalid
             | Self::ProviderRefused(_) => Code::Unauthenticated,
             Self::CurrentPasswordInvalid
@@ -178,6 +202,9 @@ impl Error {
             | Self::EnrollmentInvalid
             | Self::SecondFactorRequired
             | Self::PasswordTooShort(_)
+            | Self::PasskeyLimitReached(_)
+            | Self::PasskeysUnavailable
+            | Self::FactorNotEnrolled(_)
             | Self::SignInNotRecent => Code::FailedPrecondition,
             // Never asked: no RPC bootstraps or names a key, and shared failures make their own status.
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => Code::Unknown,
@@ -221,6 +248,12 @@ impl Error {
             Self::SecondFactorRequired => ErrorReason::SecondFactorRequired,
             Self::PasswordTooShort(_) => ErrorReason::PasswordTooShort,
             Self::SignInNotRecent => ErrorReason::SignInNotRecent,
+            Self::PasskeyNotFound(_) => ErrorReason::PasskeyNotFound,
+            Self::PasskeyLimitReached(_) => ErrorReason::PasskeyLimitReached,
+            Self::PasskeyRejected(_) => ErrorReason::PasskeyRejected,
+            Self::PasskeyInvalid => ErrorReason::PasskeyInvalid,
+            Self::PasskeysUnavailable => ErrorReason::PasskeysUnavailable,
+            Self::FactorNotEnrolled(_) => ErrorReason::FactorNotEnrolled,
             Self::Bootstrapped | Self::SigningKeyNotFound { .. } | Self::Shared(_) => {
                 ErrorReason::Unspecified
             }
@@ -237,6 +270,7 @@ impl Error {
             | Self::UserNotActive(user)
             | Self::TwoFactorNotEnabled(user)
             | Self::TwoFactorEnforced(user)
+            | Self::PasskeyLimitReached(user)
             | Self::PasswordTooShort(user) => vec![("user", user.to_string())],
             Self::SignInThrottled(met) | Self::MailThrottled(met) => vec![("limit", met.limit.to_owned())],
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
@@ -246,6 +280,9 @@ impl Error {
             | Self::ProviderUnavailable(connection)
             | Self::ProviderEmailNotVerified(connection) => vec![("connection", connection.to_string())],
             Self::ConnectionLimitReached(community) => vec![("community", community.to_string())],
+            Self::PasskeyNotFound(passkey) => vec![("passkey", passkey.to_string())],
+            Self::PasskeyRejected(problem) => vec![("problem", problem.id().to_owned())],
+            Self::FactorNotEnrolled(factor) => vec![("factor", factor.id().to_owned())],
             Self::ProviderNotBelieved { domain } => vec![("domain", domain.clone())],
             Self::SignOnStateInvalid
             | Self::LinkNeedsSignIn
@@ -255,6 +292,8 @@ impl Error {
             | Self::EnrollmentInvalid
             | Self::SecondFactorRequired
             | Self::SignInNotRecent
+            | Self::PasskeyInvalid
+            | Self::PasskeysUnavailable
             | Self::UserExists
             | Self::CredentialsInvalid
             | Self::CurrentPasswordInvalid

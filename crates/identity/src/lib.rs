@@ -10,6 +10,7 @@
 //! | `lockout.rs`, `confirmation.rs` | how many passwords may be tried, and asking for one once more |
 //! | `throttle.rs` | how often something may happen |
 //! | `second_factor.rs`, `second_factor/`, `admission.rs` | what is shown beside the password, and what follows |
+//! | `passkey.rs`, `passkey/` | what is shown instead of the password, or beside it |
 //! | `community_rules.rs`, `subscriber.rs` | what communities ask of sessions and sign-ins |
 //! | `account_mail.rs` | mails about accounts, and what their links open |
 //! | `connection.rs`, `single_sign_on.rs`, `single_sign_on/` | the identity providers of communities, and signing in by them |
@@ -34,6 +35,7 @@ mod error;
 mod http;
 mod lockout;
 mod migration;
+mod passkey;
 mod password;
 mod purge;
 mod refresh_token;
@@ -61,6 +63,7 @@ pub use migration::Migrator;
 pub use seed::{MadeUpPerson, insert_people};
 pub use signing_keys::{ListedKey, Revocation, Rotation};
 
+use passkey::RelyingParty;
 use password::{PasswordHasher, Policy};
 use signing_keys::SigningKeys;
 use single_sign_on::Http;
@@ -80,6 +83,7 @@ pub struct Identity {
     password_policy: Policy,
     signing_keys: SigningKeys,
     http: Http,
+    relying_party: Option<RelyingParty>,
 }
 
 /// The largest request: 1 MiB, above the largest picture.
@@ -93,6 +97,7 @@ impl Identity {
         let password_policy = Policy::new(config.password_hash_permits);
         let signing_keys = SigningKeys::new(foundation.clone());
         let http = Http::new(config.single_sign_on.allow_loopback);
+        let relying_party = RelyingParty::new(&config.passkeys, &config.two_factor_issuer);
         let Foundation { database, clock, random, sealing } = foundation;
         let (issuer, audience) = (trust.user_issuer.clone(), trust.audience.clone());
         let keys_max_age = trust.user_keys_max_age;
@@ -109,6 +114,7 @@ impl Identity {
             password_policy,
             signing_keys,
             http,
+            relying_party,
         }
     }
 

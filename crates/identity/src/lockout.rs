@@ -82,6 +82,8 @@ pub(crate) enum Target<'a> {
     Confirmation(UserName),
     /// Showing a second factor, after the first.
     SecondFactor(UserName),
+    /// Signing in by a passkey of which the authenticator says this id. There may be none.
+    Passkey(&'a [u8]),
     /// Signing in by an identity provider, where nothing can be guessed.
     Provider(UserName),
 }
@@ -92,6 +94,7 @@ impl Target<'_> {
             Self::SignIn(email) => service.sealing.fingerprint("sign-in", &[email.canonical().as_bytes()]),
             Self::Confirmation(user) => service.sealing.fingerprint("confirmation", &[user.0.as_bytes()]),
             Self::SecondFactor(user) => service.sealing.fingerprint("second factor", &[user.0.as_bytes()]),
+            Self::Passkey(credential_id) => service.sealing.fingerprint("passkey", &[credential_id]),
             Self::Provider(user) => service.sealing.fingerprint("provider", &[user.0.as_bytes()]),
         }
     }
@@ -99,7 +102,9 @@ impl Target<'_> {
     /// How long failures count.
     fn within(&self, service: &Identity) -> Duration {
         match self {
-            Self::SignIn(_) | Self::Confirmation(_) | Self::Provider(_) => service.config.lockout.within,
+            Self::SignIn(_) | Self::Confirmation(_) | Self::Passkey(_) | Self::Provider(_) => {
+                service.config.lockout.within
+            }
             Self::SecondFactor(_) => SECOND_FACTOR_WITHIN,
         }
     }

@@ -10,7 +10,7 @@ use crate::account;
 use crate::entity::account::{Column, Entity, Model, State};
 use crate::entity::{account_mail, link, membership, picture, session, sign_in, sign_on};
 use crate::error::Error;
-use crate::second_factor::{challenge, remove_all};
+use crate::second_factor::remove_all;
 
 /// How many accounts are looked at in one statement.
 const BATCH: u64 = 100;
@@ -55,7 +55,6 @@ async fn forget(change: &Change, row: &Model) -> Result<(), DbErr> {
     sign_in::Entity::delete_many().filter(sign_in::Column::AccountId.eq(id)).exec(&**change).await?;
     link::Entity::delete_many().filter(link::Column::AccountId.eq(id)).exec(&**change).await?;
     sign_on::Entity::delete_many().filter(sign_on::Column::AccountId.eq(id)).exec(&**change).await?;
-    challenge::end_all(change, id).await?;
     remove_all(change, id).await?;
     picture::Entity::delete_by_id(id).exec(&**change).await?;
     membership::Entity::delete_many().filter(membership::Column::AccountId.eq(id)).exec(&**change).await?;

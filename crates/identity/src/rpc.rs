@@ -12,13 +12,17 @@ mod confirm_totp_enrollment;
 mod create_connection;
 mod create_user;
 mod delete_connection;
+mod delete_passkey;
 mod disable_two_factor;
+mod finish_passkey_authentication;
+mod finish_passkey_registration;
 mod finish_single_sign_on;
 mod get_connection;
 mod get_two_factor;
 mod get_user;
 mod get_user_picture;
 mod list_connections;
+mod list_passkeys;
 mod list_sessions;
 mod list_sign_ins;
 mod list_users;
@@ -32,9 +36,13 @@ mod reset_password;
 mod reset_two_factor;
 mod revoke_all_sessions;
 mod revoke_session;
+mod start_passkey_authentication;
+mod start_passkey_registration;
 mod start_single_sign_on;
 mod start_totp_enrollment;
 mod update_connection;
+mod update_passkey;
+mod update_two_factor;
 mod update_user;
 mod update_user_picture;
 mod verify_email;
@@ -326,5 +334,69 @@ impl IdentityService for Identity {
     ) -> Answer<pb::ResetTwoFactorResponse> {
         let (_, message) = open(request);
         answer(reset_two_factor::reset_two_factor(self, message).await)
+    }
+
+    async fn update_two_factor(
+        &self,
+        request: Request<pb::UpdateTwoFactorRequest>,
+    ) -> Answer<pb::UpdateTwoFactorResponse> {
+        let (caller, message) = open(request);
+        answer(update_two_factor::update_two_factor(self, &caller, message).await)
+    }
+
+    async fn start_passkey_registration(
+        &self,
+        request: Request<pb::StartPasskeyRegistrationRequest>,
+    ) -> Answer<pb::StartPasskeyRegistrationResponse> {
+        let (caller, message) = open(request);
+        answer(start_passkey_registration::start_passkey_registration(self, &caller, message).await)
+    }
+
+    async fn finish_passkey_registration(
+        &self,
+        request: Request<pb::FinishPasskeyRegistrationRequest>,
+    ) -> Answer<pb::FinishPasskeyRegistrationResponse> {
+        let (caller, message) = open(request);
+        answer(finish_passkey_registration::finish_passkey_registration(self, &caller, message).await)
+    }
+
+    async fn list_passkeys(
+        &self,
+        request: Request<pb::ListPasskeysRequest>,
+    ) -> Answer<pb::ListPasskeysResponse> {
+        let (caller, message) = open(request);
+        answer(list_passkeys::list_passkeys(self, &caller, message).await)
+    }
+
+    async fn update_passkey(
+        &self,
+        request: Request<pb::UpdatePasskeyRequest>,
+    ) -> Answer<pb::UpdatePasskeyResponse> {
+        let (caller, message) = open(request);
+        answer(update_passkey::update_passkey(self, &caller, message).await)
+    }
+
+    async fn delete_passkey(
+        &self,
+        request: Request<pb::DeletePasskeyRequest>,
+    ) -> Answer<pb::DeletePasskeyResponse> {
+        let (caller, message) = open(request);
+        answer(delete_passkey::delete_passkey(self, &caller, message).await)
+    }
+
+    async fn start_passkey_authentication(
+        &self,
+        request: Request<pb::StartPasskeyAuthenticationRequest>,
+    ) -> Answer<pb::StartPasskeyAuthenticationResponse> {
+        let (caller, _) = open(request);
+        answer(start_passkey_authentication::start_passkey_authentication(self, &caller).await)
+    }
+
+    async fn finish_passkey_authentication(
+        &self,
+        request: Request<pb::FinishPasskeyAuthenticationRequest>,
+    ) -> Answer<pb::FinishPasskeyAuthenticationResponse> {
+        let (caller, message) = open(request);
+        answer(finish_passkey_authentication::finish_passkey_authentication(self, &caller, message).await)
     }
 }

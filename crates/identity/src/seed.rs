@@ -21,8 +21,8 @@ pub struct MadeUpPerson {
     pub create_time: Timestamp,
 }
 
-/// The most rows in one statement: fourteen columns each, of 32,766 values that SQLite takes.
-const MOST_ROWS: usize = 2_000;
+/// The most rows in one statement: twenty-two columns each, of 32,766 values that SQLite takes.
+const MOST_ROWS: usize = 1_400;
 
 /// Inserts accounts for `people`, as far as there are none.
 pub async fn insert_people(database: &Database, people: &[MadeUpPerson]) -> Result<(), DbErr> {
@@ -57,6 +57,8 @@ fn account(person: &MadeUpPerson) -> ActiveModel {
         terms_accept_time: None,
         password_hash: String::new(),
         has_link: false,
+        has_passkey: false,
+        preferred_factor: None,
         version: 1,
         create_time: person.create_time,
         update_time: person.create_time,

@@ -20,7 +20,6 @@ use crate::entity::account_mail::{self as mail, Kind};
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
 use crate::refresh_token::RefreshToken;
-use crate::second_factor::{challenge, totp};
 use crate::{Identity, account_mail, community_rules, second_factor};
 
 /// The claims of an access token; `usher_runtime::trust` reads them.
@@ -213,8 +212,7 @@ pub(crate) async fn end_all(
     if let Some(session) = except {
         ending = ending.filter(Column::Id.ne(session));
     }
-    challenge::end_all(change, account).await?;
-    totp::end_enrollment(change, account).await?;
+    second_factor::end_begun(change, account).await?;
     let moves = mail::Column::Kind.eq(Kind::EmailChange).and(mail::Column::AccountId.eq(account));
     account_mail::end(change, moves).await?;
     Ok(ending.exec(&**change).await?.rows_affected)

@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use usher_runtime::clock::micros;
 use usher_runtime::{database, idempotency};
 
-use crate::entity::{account_mail, challenge, session, sign_in, sign_in_guard, sign_on, totp_enrollment};
+use crate::entity::{
+    account_mail, challenge, passkey_ceremony, session, sign_in, sign_in_guard, sign_on, totp_enrollment,
+};
 use crate::error::Error;
 use crate::{Identity, purge, single_sign_on};
 
@@ -59,6 +61,8 @@ async fn sweep(service: &Identity) -> Result<(), Error> {
     forget::<sign_on::Entity, Vec<u8>>(service, sign_on::Column::StateHash, late).await?;
     let unanswered = old(Expr::col(challenge::Column::ExpireTime), Duration::ZERO);
     forget::<challenge::Entity, Vec<u8>>(service, challenge::Column::Hash, unanswered).await?;
+    let unfinished = old(Expr::col(passkey_ceremony::Column::ExpireTime), Duration::ZERO);
+    forget::<passkey_ceremony::Entity, Vec<u8>>(service, passkey_ceremony::Column::Hash, unfinished).await?;
     let unconfirmed = old(Expr::col(totp_enrollment::Column::ExpireTime), Duration::ZERO);
     forget::<totp_enrollment::Entity, Uuid>(service, totp_enrollment::Column::AccountId, unconfirmed).await?;
     let lockout = &service.config.lockout;

@@ -131,7 +131,9 @@ impl Config {
     pub fn read(figment: Figment) -> Result<Self, Trouble> {
         let settings =
             Env::prefixed(PREFIX).filter(|name| name.as_str().contains(SEPARATOR)).split(SEPARATOR);
-        Ok(figment.merge(settings).extract()?)
+        let mut config: Self = figment.merge(settings).extract()?;
+        config.identity.complete();
+        Ok(config)
     }
 
     /// The database of `service`, if it is set.
@@ -176,6 +178,14 @@ mod tests {
         let shown = Config::read(Figment::from(Toml::string(toml))).unwrap().to_toml().unwrap();
         assert!(!shown.contains("topsecret"), "{shown}");
         assert!(shown.contains("postgres://usher:***@db/identity"), "{shown}");
+    }
+
+    #[test]
+    fn shows_what_passkeys_are_bound_to_also_if_it_is_derived() {
+        let toml = "[identity]\nlink_base_url = \"https://usher.example/center\"";
+        let shown = Config::read(Figment::from(Toml::string(toml))).unwrap().to_toml().unwrap();
+        assert!(shown.contains("relying_party_id = \"usher.example\""), "{shown}");
+        assert!(shown.contains("origins = [\"https://usher.example/\"]"), "{shown}");
     }
 
     #[test]

@@ -4,12 +4,14 @@ use sandbox::{Caller, Database, Description, Options, Suite, Topology, until};
 use usher_api::identity::complete_authentication_request::Proof;
 use usher_api::identity::{
     AssessPasswordRequest, AuthenticateRequest, ChangePasswordRequest, CompleteAuthenticationRequest,
-    ConfirmTotpEnrollmentRequest, RefreshSessionRequest, RequestPasswordResetRequest, ResetPasswordRequest,
-    ResetTwoFactorRequest, StartTotpEnrollmentRequest,
+    ConfirmTotpEnrollmentRequest, FinishPasskeyAuthenticationRequest, FinishPasskeyRegistrationRequest,
+    RefreshSessionRequest, RequestPasswordResetRequest, ResetPasswordRequest, ResetTwoFactorRequest,
+    StartPasskeyAuthenticationRequest, StartPasskeyRegistrationRequest, StartTotpEnrollmentRequest,
 };
 use usher_api::invitation::{AcceptInvitationRequest, Registration};
 
 use super::new_folder;
+use crate::support::authenticator::{Key, Manner};
 use crate::support::mail::{Mail, mails};
 use crate::support::people::{Person, TERMS, admin_of};
 use crate::support::tree::{grant, managed, offer};
@@ -150,11 +152,57 @@ async fn two_steps(suite: &Description, email: &str) -> Vec<String> {
         proof: Some(Proof::BackupCode(confirmed.backup_codes[0].clone())),
     };
     anyone.identity().complete_authentication(request).await.unwrap();
+    let passkeys = passkeys(&guest).await;
     let request = ResetTwoFactorRequest { name: guest.name.clone() };
     let reset = admin_of(suite).await.caller.identity().reset_two_factor(request).await.unwrap();
     let mut secrets = confirmed.backup_codes;
     secrets.extend([started.secret, challenge.token, reset.into_inner().recovery_code]);
+    secrets.extend(passkeys);
     secrets
+}
+
+/// Has somebody register a passkey and sign in by it, and returns every secret that was made on the way.
+async fn passkeys(guest: &Person) -> Vec<String> {
+    let identity = || guest.caller.identity();
+    let request = StartPasskeyRegistrationRequest {
+        name: guest.name.clone(),
+        current_password: LAST_PASSWORD.to_owned(),
+        ..Default::default()
+    };
+    let started = identity().start_passkey_registration(request).await.unwrap().into_inner();
+    let (mut key, credential) = Key::make(&started.creation_options, &Manner::default());
+    let request = FinishPasskeyRegistrationRequest {
+        name: guest.name.clone(),
+        registration_token: started.registration_token.clone(),
+        credential,
+        display_name: "Phone".to_owned(),
+        ..Default::default()
+    };
+    identity().finish_passkey_registration(request).await.unwrap();
+    let ask = || StartPasskeyAuthenticationRequest {};
+    let unused = identity().start_passkey_authentication(ask()).await.unwrap().into_inner();
+    let asked = identity().start_passkey_authentication(ask()).await.unwrap().into_inner();
+    let request = FinishPasskeyAuthenticationRequest {
+        authentication_token: asked.authentication_token.clone(),
+        credential: key.show(&asked.request_options, &Manner::default()),
+        device: String::new(),
+    };
+    let opened = identity().finish_passkey_authentication(request).await.unwrap().into_inner();
+    let credentials = opened.credentials.unwrap();
+    vec![
+        started.registration_token,
+        asked.authentication_token,
+        challenge_in(&unused.request_options),
+        unused.authentication_token,
+        credentials.access_token,
+        credentials.refresh_token,
+    ]
+}
+
+/// What an authenticator must sign.
+fn challenge_in(options: &str) -> String {
+    let options: serde_json::Value = serde_json::from_str(options).unwrap();
+    options["challenge"].as_str().unwrap().to_owned()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

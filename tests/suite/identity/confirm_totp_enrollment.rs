@@ -3,14 +3,15 @@ use std::collections::HashSet;
 use futures::future::join_all;
 use sandbox::Caller;
 use tonic::Code;
-use usher_api::identity::ConfirmTotpEnrollmentRequest;
 use usher_api::identity::complete_authentication_request::Proof;
+use usher_api::identity::{ChangePasswordRequest, ConfirmTotpEnrollmentRequest};
 
 use super::account_mails::{OTHER, reset, reset_request, reset_token};
 use super::{change_row, get, id, refresh};
 use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{reason, refused, refused_fields};
+use crate::support::request_id;
 use crate::support::two_factor::{App, Enrolled, challenge, complete, confirm, forget_codes, start};
 
 #[tokio::test]
@@ -82,6 +83,22 @@ async fn an_enrolment_ends_with_the_sessions_in_which_it_may_have_begun() {
     refused(confirm(&thief, &app.code(0)).await, Code::Unauthenticated, "TOKEN_EXPIRED");
     let mira = Person::signed_in(&Caller::nobody(), &thief.email, OTHER).await;
     refused(confirm(&mira, &app.code(0)).await, Code::FailedPrecondition, "ENROLLMENT_INVALID");
+}
+
+#[tokio::test]
+async fn who_began_before_the_password_was_changed_enrols_nothing() {
+    let mira = Person::new("mira").await;
+    let thief = Person::signed_in(&Caller::nobody(), &mira.email, PASSWORD).await;
+    let app = App::reading(&start(&thief).await.unwrap().provisioning_uri);
+    let request = ChangePasswordRequest {
+        name: "users/me".to_owned(),
+        current_password: PASSWORD.to_owned(),
+        new_password: OTHER.to_owned(),
+        request_id: request_id(),
+    };
+    mira.caller.identity().change_password(request).await.unwrap();
+    // His access token is good for some minutes more.
+    refused(confirm(&thief, &app.code(0)).await, Code::FailedPrecondition, "ENROLLMENT_INVALID");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::{change_row, id, row, session_id};
+use crate::support::passkeys::start;
 use crate::support::people::{PASSWORD, Person};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -58,6 +59,19 @@ async fn what_locks_an_address_goes_when_it_cannot_lock_any_more() {
                  (SELECT address_key FROM sign_in WHERE account_id = $1)";
     age(held, 1, id(&iris.name)).await;
     age(held, 3, id(&mira.name)).await;
+    settles(count, id(&mira.name), 0).await;
+    settles(count, id(&iris.name), 1).await;
+}
+
+#[tokio::test]
+async fn what_was_begun_with_a_passkey_goes_when_it_is_too_late_to_finish() {
+    let (mira, iris) = (Person::new("mira").await, Person::new("iris").await);
+    for person in [&mira, &iris] {
+        start(person).await.unwrap();
+    }
+    let expired = "UPDATE passkey_ceremony SET expire_time = expire_time - $1 WHERE account_id = $2";
+    let count = "SELECT count(*) FROM passkey_ceremony WHERE account_id = $1";
+    age(expired, 1, id(&mira.name)).await;
     settles(count, id(&mira.name), 0).await;
     settles(count, id(&iris.name), 1).await;
 }

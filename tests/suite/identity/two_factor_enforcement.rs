@@ -9,6 +9,8 @@ use usher_api::invitation::{AcceptInvitationRequest, Registration};
 
 use super::refresh;
 use crate::support::acts::{remove_member, suspend_member};
+use crate::support::authenticator::Manner;
+use crate::support::passkeys::{self, Holder, delete, register};
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{reason, refused};
 use crate::support::tree::{grant, hand_over, invite, join, managed, mssp, token};
@@ -153,4 +155,47 @@ async fn what_is_above_asks_and_what_is_inside_only_whoever_reaches_it() {
     is_enforced(&above, false).await;
     enforce(&admin, &tree.root).await;
     is_enforced(&inside, true).await;
+}
+
+#[tokio::test]
+async fn a_passkey_is_what_a_community_asks_for() {
+    let (mira, (place, admin)) = (Person::new("mira").await, own_place().await);
+    join(&admin, &place, &mira, vec![grant(&place, &["guest"])]).await;
+    enforce(&admin, &place).await;
+    is_enforced(&mira, true).await;
+    let token = mira.credentials.refresh_token.clone();
+    refused(refresh(&token).await, Code::FailedPrecondition, "SECOND_FACTOR_REQUIRED");
+    let mut mira = Holder::from(mira).await;
+    refresh(&token).await.expect("the token is as good as before");
+    // By itself it counts as both.
+    let alone = mira.sign_in().await.unwrap();
+    refresh(&alone.refresh_token).await.unwrap();
+    let answer = delete(&mira.person, &mira.passkey.name, PASSWORD).await;
+    let metadata = refused(answer, Code::FailedPrecondition, "TWO_FACTOR_ENFORCED");
+    assert_eq!(metadata["user"], mira.person.name);
+    register(&mira.person, &Manner::default()).await.1.unwrap();
+    delete(&mira.person, &mira.passkey.name, PASSWORD).await.expect("there is another one");
+}
+
+#[tokio::test]
+async fn who_has_none_may_register_a_passkey_before_he_gets_in() {
+    let (mira, (place, admin)) = (Person::new("mira").await, own_place().await);
+    join(&admin, &place, &mira, vec![grant(&place, &["guest"])]).await;
+    enforce(&admin, &place).await;
+    is_enforced(&mira, true).await;
+    let asked = challenge(&mira.email).await;
+    assert!(asked.enrollment_required && asked.passkey_request_options.is_empty());
+    let (mut key, answer) = passkeys::enrol_by(&asked).await;
+    assert_eq!(answer.credentials.unwrap().user, mira.name);
+    assert_eq!(answer.backup_codes.len(), 10);
+    // The challenge has served.
+    let again = usher_api::identity::StartPasskeyRegistrationRequest {
+        challenge_token: asked.token,
+        ..Default::default()
+    };
+    let answer = Caller::nobody().identity().start_passkey_registration(again).await;
+    refused(answer, Code::Unauthenticated, "CHALLENGE_INVALID");
+    let next = challenge(&mira.email).await;
+    let shown = key.show(&next.passkey_request_options, &Manner::default());
+    complete(&next.token, Proof::PasskeyCredential(shown)).await.unwrap();
 }

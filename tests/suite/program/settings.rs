@@ -60,3 +60,11 @@ fn mail_in_the_clear_is_refused_beyond_this_machine() {
     let wrote = complaint(Service::Notifier, "host = \"127.0.0.1\"", "host = \"mail.example\"");
     assert!(wrote.contains("notifier.smtp.tls"), "{wrote}");
 }
+
+#[test]
+fn a_page_outside_the_domain_of_passkeys_is_named() {
+    let origins =
+        "[identity.passkeys]\norigins = [\"https://usher.test\", \"https://elsewhere.test\"]\n\n[server]";
+    let wrote = complaint(Service::Identity, "[server]", origins);
+    assert!(wrote.contains("identity.passkeys.origins") && wrote.contains("elsewhere.test"), "{wrote}");
+}

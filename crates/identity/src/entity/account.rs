@@ -46,6 +46,10 @@ pub struct Model {
     pub password_hash: String,
     /// Whether he signs in by an identity provider, too.
     pub has_link: bool,
+    /// Whether there are passkeys of it.
+    pub has_passkey: bool,
+    /// What the person wants to be asked for first, beside the password. None if he did not choose.
+    pub preferred_factor: Option<Factor>,
     /// Counts its changes from 1.
     pub version: i64,
     /// When it was made.
@@ -84,6 +88,50 @@ impl State {
             Ok(pb::UserState::Deactivated) => Some(Self::Deactivated),
             Ok(pb::UserState::Deleted) => Some(Self::Deleted),
             Ok(pb::UserState::Unspecified) | Err(_) => None,
+        }
+    }
+}
+
+/// What a person enrols to be asked for beside the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum Factor {
+    /// An app that shows codes.
+    #[sea_orm(string_value = "totp")]
+    Totp,
+    /// Passkeys.
+    #[sea_orm(string_value = "passkey")]
+    Passkey,
+}
+
+impl Factor {
+    /// As documented with `ERROR_REASON_FACTOR_NOT_ENROLLED`.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::Totp => "TOTP",
+            Self::Passkey => "PASSKEY",
+        }
+    }
+
+    pub(crate) fn to_proto(self) -> pb::SecondFactor {
+        match self {
+            Self::Totp => pb::SecondFactor::Totp,
+            Self::Passkey => pb::SecondFactor::Passkey,
+        }
+    }
+
+    /// None for UNSPECIFIED.
+    ///
+    /// # Errors
+    /// A value that is none that can be enrolled.
+    pub(crate) fn from_proto(value: i32) -> Result<Option<Self>, &'static str> {
+        match pb::SecondFactor::try_from(value) {
+            Ok(pb::SecondFactor::Unspecified) => Ok(None),
+            Ok(pb::SecondFactor::Totp) => Ok(Some(Self::Totp)),
+            Ok(pb::SecondFactor::Passkey) => Ok(Some(Self::Passkey)),
+            Ok(pb::SecondFactor::BackupCode | pb::SecondFactor::RecoveryCode) | Err(_) => {
+                Err("must be TOTP or PASSKEY")
+            }
         }
     }
 }
@@ -142,7 +190,11 @@ impl Model {
     }
 
     fn authentication_methods(&self) -> Vec<String> {
-        let methods = [(!self.password_hash.is_empty(), "password"), (self.has_link, "single_sign_on")];
+        let methods = [
+            (!self.password_hash.is_empty(), "password"),
+            (self.has_link, "single_sign_on"),
+            (self.has_passkey, "passkey"),
+        ];
         methods.into_iter().filter(|(there, _)| *there).map(|(_, method)| method.to_owned()).collect()
     }
 

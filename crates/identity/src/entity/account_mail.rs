@@ -70,6 +70,12 @@ pub enum Kind {
     /// By an administrator.
     #[sea_orm(string_value = "two_factor_reset")]
     TwoFactorReset,
+    /// By its person.
+    #[sea_orm(string_value = "passkey_added")]
+    PasskeyAdded,
+    /// By its person.
+    #[sea_orm(string_value = "passkey_removed")]
+    PasskeyRemoved,
 }
 
 impl Kind {
@@ -90,7 +96,9 @@ impl Kind {
             | Self::AccountLocked
             | Self::TwoFactorEnabled
             | Self::TwoFactorDisabled
-            | Self::TwoFactorReset => Duration::from_hours(3 * 24),
+            | Self::TwoFactorReset
+            | Self::PasskeyAdded
+            | Self::PasskeyRemoved => Duration::from_hours(3 * 24),
         }
     }
 
@@ -104,7 +112,9 @@ impl Kind {
             | Self::AccountLocked
             | Self::TwoFactorEnabled
             | Self::TwoFactorDisabled
-            | Self::TwoFactorReset => None,
+            | Self::TwoFactorReset
+            | Self::PasskeyAdded
+            | Self::PasskeyRemoved => None,
         }
     }
 
@@ -120,6 +130,8 @@ impl Kind {
             Self::TwoFactorEnabled => AccountMailKind::TwoFactorEnabled,
             Self::TwoFactorDisabled => AccountMailKind::TwoFactorDisabled,
             Self::TwoFactorReset => AccountMailKind::TwoFactorReset,
+            Self::PasskeyAdded => AccountMailKind::PasskeyAdded,
+            Self::PasskeyRemoved => AccountMailKind::PasskeyRemoved,
         }
     }
 }

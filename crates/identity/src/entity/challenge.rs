@@ -18,6 +18,8 @@ pub struct Model {
     pub enrolls: bool,
     /// What the person signs in with, as the client told.
     pub device: String,
+    /// What the answer of a passkey is checked against, sealed, if there is one to ask.
+    pub sealed_passkey_state: Option<String>,
     /// When it is too late to answer.
     pub expire_time: Timestamp,
 }

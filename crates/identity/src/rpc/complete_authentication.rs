@@ -1,8 +1,9 @@
 use usher_api::identity as pb;
-use usher_api::identity::complete_authentication_request::Proof;
+use usher_api::identity::complete_authentication_request::Proof as Given;
 use usher_api::name::UserName;
 use usher_runtime::fields::required;
-use usher_runtime::{Caller, Change, Timestamp, Violations};
+use usher_runtime::{Caller, Change, Failure, Timestamp, Violations};
+use webauthn_rs::prelude::PublicKeyCredential;
 
 use crate::account::hold_active;
 use crate::admission::enter;
@@ -10,12 +11,21 @@ use crate::entity::account::Model as Account;
 use crate::entity::challenge::Model as Challenge;
 use crate::error::Error;
 use crate::lockout::{Attempt, Target};
+use crate::passkey::{read_shown, registered};
 use crate::second_factor::{Demand, challenge, code, totp};
 use crate::session::Whereabouts;
 use crate::{Identity, lockout};
 
 /// Longer than any code, however it is written.
 const MOST_CHARACTERS: usize = 64;
+
+/// What somebody shows.
+enum Proof {
+    Totp(String),
+    BackupCode(String),
+    RecoveryCode(String),
+    Passkey(Box<PublicKeyCredential>),
+}
 
 pub(crate) async fn complete_authentication(
     service: &Identity,
@@ -31,7 +41,7 @@ pub(crate) async fn complete_authentication(
     let change = service.database.change().await?;
     let account = hold_active(&change, user).await?;
     challenge::use_up(&change, &challenge).await?;
-    if !is_right(service, &change, &account, (&proof, attempt.time())).await? {
+    if !is_right(service, &change, &challenge, (&proof, attempt.time())).await? {
         drop(change);
         attempt.fail(service, Some(&account), Some(&account.address()?)).await?;
         return Err(Error::SecondFactorInvalid);
@@ -43,33 +53,43 @@ pub(crate) async fn complete_authentication(
     Ok(pb::CompleteAuthenticationResponse { credentials: Some(credentials), challenge: None })
 }
 
-fn parse(proof: Option<Proof>) -> Result<Proof, Error> {
+fn parse(given: Option<Given>) -> Result<Proof, Failure> {
     let mut violations = Violations::default();
-    violations.require(proof.is_some(), "proof", "must be set");
-    if let Some(proof) = &proof {
-        let (field, text) = match proof {
-            Proof::TotpCode(text) => ("totp_code", text),
-            Proof::BackupCode(text) => ("backup_code", text),
-            Proof::RecoveryCode(text) => ("recovery_code", text),
-        };
-        violations.length(field, text, 1..=MOST_CHARACTERS);
-    }
-    let proof = required(proof, &mut violations)?;
-    violations.finish()?;
-    Ok(proof)
+    violations.require(given.is_some(), "proof", "must be set");
+    let proof = given.and_then(|given| match given {
+        Given::TotpCode(text) => read_code("totp_code", text, &mut violations).map(Proof::Totp),
+        Given::BackupCode(text) => read_code("backup_code", text, &mut violations).map(Proof::BackupCode),
+        Given::RecoveryCode(text) => {
+            read_code("recovery_code", text, &mut violations).map(Proof::RecoveryCode)
+        }
+        Given::PasskeyCredential(text) => {
+            read_shown("passkey_credential", &text, &mut violations).map(Box::new).map(Proof::Passkey)
+        }
+    });
+    required(proof, &mut violations)
 }
 
-/// Whether it is what the person has. What serves once is used up within `change`.
+fn read_code(field: &str, text: String, violations: &mut Violations) -> Option<String> {
+    violations.length(field, &text, 1..=MOST_CHARACTERS);
+    (1..=MOST_CHARACTERS).contains(&text.chars().count()).then_some(text)
+}
+
+/// Whether it is what the person has of whom `challenge` asked it. What serves once is used up within `change`.
 async fn is_right(
     service: &Identity,
     change: &Change,
-    account: &Account,
+    challenge: &Challenge,
     (proof, now): (&Proof, Timestamp),
 ) -> Result<bool, Error> {
+    let account = challenge.account_id;
     Ok(match proof {
-        Proof::TotpCode(text) => totp::spend(service, change, account.id, (text, now)).await?,
-        Proof::BackupCode(text) => code::spend_backup(change, account.id, text).await?,
-        Proof::RecoveryCode(text) => code::is_recovery(change, account.id, text).await?,
+        Proof::Totp(text) => totp::spend(service, change, account, (text, now)).await?,
+        Proof::BackupCode(text) => code::spend_backup(change, account, text).await?,
+        Proof::RecoveryCode(text) => code::is_recovery(change, account, text).await?,
+        Proof::Passkey(shown) => match challenge::passkey_state(service, challenge)? {
+            Some(state) => registered::prove(service, change, account, (shown, state)).await?,
+            None => false,
+        },
     })
 }
 

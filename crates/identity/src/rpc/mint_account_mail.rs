@@ -59,7 +59,9 @@ async fn is_needed(service: &Identity, mail: &Model, account: &Account) -> Resul
         | Kind::AccountLocked
         | Kind::TwoFactorEnabled
         | Kind::TwoFactorDisabled
-        | Kind::TwoFactorReset => true,
+        | Kind::TwoFactorReset
+        | Kind::PasskeyAdded
+        | Kind::PasskeyRemoved => true,
     })
 }
 

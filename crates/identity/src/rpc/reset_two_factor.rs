@@ -24,7 +24,7 @@ pub(crate) async fn reset_two_factor(
 
     let change = service.database.change().await?;
     let account = account::hold(&change, name).await?;
-    if Factors::of(&*change, account.id).await?.accepted().is_empty() {
+    if Factors::of(&*change, &account).await?.accepted().is_empty() {
         return Err(Error::TwoFactorNotEnabled(name));
     }
     remove_all(&change, account.id).await?;

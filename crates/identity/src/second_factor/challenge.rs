@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
-use usher_api::identity::SecondFactorChallenge;
+use usher_api::identity::{SecondFactor, SecondFactorChallenge};
 use usher_runtime::{Change, SecretToken, database};
+use webauthn_rs::prelude::DiscoverableAuthentication;
 
-use super::Demand;
+use super::{Demand, Factors};
 use crate::Identity;
 use crate::entity::challenge::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
+use crate::passkey;
 
 const TOKEN_PREFIX: &str = "usher_ch_";
 /// How long a person may take.
@@ -25,25 +27,53 @@ pub(crate) async fn begin(
     demand: &Demand,
 ) -> Result<SecondFactorChallenge, Error> {
     let token = SecretToken::generate(&service.random, TOKEN_PREFIX);
-    let factors = match demand {
-        Demand::Proof(accepted) => accepted.iter().map(|factor| (*factor).into()).collect(),
-        Demand::Nothing | Demand::Enrollment => Vec::new(),
+    let (factors, passkey) = match demand {
+        Demand::Proof(factors) => (factors.accepted(), ask_for_passkey(service, account, factors)?),
+        Demand::Nothing | Demand::Enrollment => (Vec::new(), None),
     };
+    let (passkey_request_options, sealed_passkey_state) = passkey.unzip();
     let row = Model {
         hash: token.hash(),
         account_id: account,
         enrolls: factors.is_empty(),
         device,
+        sealed_passkey_state,
         expire_time: service.clock.now().after(LIFE),
     };
     let challenge = SecondFactorChallenge {
         token: token.expose().to_owned(),
         enrollment_required: row.enrolls,
         expire_time: Some(row.expire_time.into()),
-        factors,
+        factors: factors.into_iter().map(Into::into).collect(),
+        passkey_request_options: passkey_request_options.unwrap_or_default(),
     };
     Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&**change).await?;
     Ok(challenge)
+}
+
+/// What the page asks authenticators for, and, sealed, what their answer is checked against. None if there is no passkey to ask for.
+fn ask_for_passkey(
+    service: &Identity,
+    account: Uuid,
+    factors: &Factors,
+) -> Result<Option<(String, String)>, Error> {
+    let asked = factors.accepted().contains(&SecondFactor::Passkey);
+    let Some(relying_party) = service.relying_party.as_ref().filter(|_| asked) else { return Ok(None) };
+    let question = relying_party.ask_to_show(&factors.passkeys)?;
+    Ok(Some((question.options, passkey::seal(service, &purpose(account), &question.state)?)))
+}
+
+/// What the answer of a passkey to `challenge` is checked against, if one was asked for.
+pub(crate) fn passkey_state(
+    service: &Identity,
+    challenge: &Model,
+) -> Result<Option<DiscoverableAuthentication>, Error> {
+    let Some(sealed) = &challenge.sealed_passkey_state else { return Ok(None) };
+    Ok(Some(passkey::open(service, &purpose(challenge.account_id), sealed)?))
+}
+
+fn purpose(account: Uuid) -> String {
+    format!("passkey beside the password of {account}")
 }
 
 /// The challenge with the token `text`. `enrolls` tells whether it must be one to enrol, or one to show what is enrolled.

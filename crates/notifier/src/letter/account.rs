@@ -20,22 +20,35 @@ const ALARM: &str = "If it was not you, choose a new password by \u{201c}Forgot 
 
 const TWO_FACTOR_ENABLED: Words = Words {
     subject: "Signing in to your account takes two steps from now on",
-    news: "Beside the password, a code of your app is asked for. Where you were signed in before, you have to sign in again.",
+    news: "Beside the password, a code of your app or a passkey is asked for. Where you were signed in before, you have to sign in again.",
     button: "",
     surprise: ALARM,
 };
 const TWO_FACTOR_DISABLED: Words = Words {
     subject: "Signing in to your account takes only the password from now on",
-    news: "No code of an app is asked for any more.",
+    news: "No code of an app and no passkey is asked for any more, and none opens it.",
     button: "",
     surprise: ALARM,
 };
 const TWO_FACTOR_RESET: Words = Words {
     subject: "An administrator has reset the second step of signing in to your account",
-    news: "Codes of your app and backup codes open nothing any more, and you were signed out everywhere. With your password and \
-                   the recovery code that the administrator hands over to you, within 24 hours, you can set up an app again.",
+    news: "Codes of your app, passkeys and backup codes open nothing any more, and you were signed out everywhere. With your password and \
+                   the recovery code that the administrator hands over to you, within 24 hours, you can set up an app or a passkey again.",
     button: "",
     surprise: "If you did not ask for it, do not give the recovery code to anybody, and tell whoever runs this service at once.",
+};
+
+const PASSKEY_ADDED: Words = Words {
+    subject: "A passkey was added to your account",
+    news: "From now on it opens your account, without a password. You find all your passkeys in the settings of your account.",
+    button: "",
+    surprise: "If it was not you, delete the passkey at once, choose a new password by \u{201c}Forgot password\u{201d}, and tell whoever runs this service.",
+};
+const PASSKEY_REMOVED: Words = Words {
+    subject: "A passkey was removed from your account",
+    news: "It opens your account no longer. Where you signed in with it, you can go on; the settings of your account show where that is.",
+    button: "",
+    surprise: ALARM,
 };
 
 fn words_of(kind: AccountMailKind) -> Option<Words> {
@@ -86,6 +99,8 @@ fn words_of(kind: AccountMailKind) -> Option<Words> {
         AccountMailKind::TwoFactorEnabled => TWO_FACTOR_ENABLED,
         AccountMailKind::TwoFactorDisabled => TWO_FACTOR_DISABLED,
         AccountMailKind::TwoFactorReset => TWO_FACTOR_RESET,
+        AccountMailKind::PasskeyAdded => PASSKEY_ADDED,
+        AccountMailKind::PasskeyRemoved => PASSKEY_REMOVED,
     })
 }
 
@@ -133,11 +148,11 @@ mod tests {
 
     #[test]
     fn every_kind_has_words() {
-        for number in 1..=10 {
+        for number in 1..=12 {
             let kind = AccountMailKind::try_from(number).unwrap();
             assert!(letter(kind, "").contains(words_of(kind).unwrap().subject), "{kind:?}");
         }
-        assert!(AccountMailKind::try_from(11).is_err(), "another kind needs words, and a place here");
+        assert!(AccountMailKind::try_from(13).is_err(), "another kind needs words, and a place here");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub fn check(config: &Config, services: &[Service]) -> Result<(), Trouble> {
     wrong.extend(neighbours(config, services));
     wrong.extend(trust(config, services));
     wrong.extend(signing_keys(config, services));
+    if services.contains(&Service::Identity) {
+        wrong.extend(config.identity.passkeys.problems());
+    }
     if config.events.nats_url.is_none() && services.len() < Service::ALL.len() {
         wrong
             .push("events.nats_url is not set: without NATS all services must run in one process".to_owned());
@@ -174,6 +177,14 @@ mod tests {
         config.trust.audience.clear();
         assert!(complaints(&config, &Service::ALL).contains("trust.audience"));
     }
+
+    #[test]
+    fn passkeys_are_bound_to_where_the_pages_are() {
+        let mut config = together();
+        config.identity.passkeys.relying_party_id = Some("usher.example".to_owned());
+        assert!(complaints(&config, &Service::ALL).contains("identity.passkeys.origins"));
+    }
+
     #[test]
     fn the_keys_can_be_found_and_are_known_before_they_sign() {
         let mut config = together();
