@@ -1,5 +1,6 @@
 //! The refusals that any RPC can answer with, and how a refusal of any kind becomes a gRPC status.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 

@@ -7,13 +7,13 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use usher_runtime::clock::micros;
 use usher_runtime::{Change, SecretToken, Timestamp, database};
 
 use crate::Identity;
 use crate::entity::passkey_ceremony::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
 use crate::lockout::range;
+use crate::throttle::Limit;
 
 /// How long somebody may take at the authenticator.
 const LIFE: Duration = Duration::from_mins(10);
@@ -81,14 +81,14 @@ pub(crate) async fn take<S: DeserializeOwned>(
 /// [`Error::SignInThrottled`]
 pub(crate) async fn require_quiet_source(service: &Identity, source: Option<IpAddr>) -> Result<(), Error> {
     let Some(source) = source else { return Ok(()) };
-    let since = database::now(&*service.database).sub(micros(THROTTLED_WITHIN));
-    let begun = Entity::find()
-        .filter(Column::SourceRange.eq(range(source)))
-        .filter(Expr::col(Column::CreateTime).gt(since))
-        .count(&*service.database)
-        .await?;
-    let most = u64::from(service.config.passkeys.starts_per_minute.get());
-    if begun >= most { Err(Error::SignInThrottled) } else { Ok(()) }
+    let limit = Limit {
+        name: "STARTS_FROM_SOURCE",
+        most: service.config.passkeys.starts_per_minute.get().into(),
+        within: THROTTLED_WITHIN,
+    };
+    let from_source = Entity::find().filter(Column::SourceRange.eq(range(source)));
+    let wait = limit.wait(&*service.database, from_source, Column::CreateTime).await?;
+    wait.map_or(Ok(()), |wait| Err(Error::SignInThrottled(limit.met("source", wait))))
 }
 
 /// Ends the registrations of an account within `change`.

@@ -38,7 +38,8 @@ pub(crate) async fn finish_passkey_authentication(
     };
     let Some(account) = account.as_ref().filter(|_| proven) else {
         drop(change);
-        attempt.fail(service, account.as_ref()).await?;
+        let mailbox = account.as_ref().map(Account::address).transpose()?;
+        attempt.fail(service, account.as_ref(), mailbox.as_ref()).await?;
         return Err(Error::PasskeyInvalid);
     };
     // Told only now: before, anybody could ask for it.
