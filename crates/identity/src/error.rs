@@ -7,9 +7,9 @@ use usher_api::name::{CommunityName, ConnectionName, PasskeyName, SessionName, U
 use usher_runtime::image::ImageProblem;
 use usher_runtime::{Failure, Refusal, Timestamp};
 
-use crate::throttle::Met;
 use crate::entity::account::Factor;
 use crate::passkey::Problem;
+use crate::throttle::Met;
 
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,12 @@ pub enum Error {
     /// The account is deactivated or deleted.
     #[error("the account cannot be used")]
     UserNotActive(UserName),
+    /// No key has this hash, or it was revoked.
+    #[error("there is no such API key, or it was revoked")]
+    ApiKeyNotFound,
+    /// The key was good once.
+    #[error("the API key has expired")]
+    ApiKeyExpired,
     /// No such connection.
     #[error("no such connection")]
     ConnectionNotFound(ConnectionName),
@@ -171,6 +177,7 @@ impl Error {
             | Self::SessionNotFound(_)
             | Self::PictureNotFound(_)
             | Self::PasskeyNotFound(_)
+            | Self::ApiKeyNotFound
             | Self::ConnectionNotFound(_) => Code::NotFound,
             Self::PictureInvalid(_) | Self::MailTokenInvalid | Self::PasskeyRejected(_) => {
                 Code::InvalidArgument
@@ -196,6 +203,7 @@ impl Error {
             | Self::EmailVerified(_)
             | Self::ConnectionUnavailable(_)
             | Self::ConnectionLimitReached(_)
+            | Self::ApiKeyExpired
             | Self::LinkNeedsSignIn
             | Self::TwoFactorNotEnabled(_)
             | Self::TwoFactorEnforced(_)
@@ -230,6 +238,8 @@ impl Error {
             Self::MailThrottled(_) => ErrorReason::MailThrottled,
             Self::EmailVerified(_) => ErrorReason::EmailVerified,
             Self::UserNotActive(_) => ErrorReason::UserNotActive,
+            Self::ApiKeyNotFound => ErrorReason::ApiKeyNotFound,
+            Self::ApiKeyExpired => ErrorReason::ApiKeyExpired,
             Self::ConnectionNotFound(_) => ErrorReason::ConnectionNotFound,
             Self::ConnectionUnavailable(_) => ErrorReason::ConnectionUnavailable,
             Self::ConnectionLimitReached(_) => ErrorReason::ConnectionLimitReached,
@@ -285,6 +295,8 @@ impl Error {
             Self::FactorNotEnrolled(factor) => vec![("factor", factor.id().to_owned())],
             Self::ProviderNotBelieved { domain } => vec![("domain", domain.clone())],
             Self::SignOnStateInvalid
+            | Self::ApiKeyNotFound
+            | Self::ApiKeyExpired
             | Self::LinkNeedsSignIn
             | Self::LinkRefused
             | Self::SecondFactorInvalid

@@ -13,6 +13,7 @@
 //! | `passkey.rs`, `passkey/` | what is shown instead of the password, or beside it |
 //! | `community_rules.rs`, `subscriber.rs` | what communities ask of sessions and sign-ins |
 //! | `account_mail.rs` | mails about accounts, and what their links open |
+//! | `api_key.rs` | what the API keys of communities and service accounts are known by |
 //! | `connection.rs`, `single_sign_on.rs`, `single_sign_on/` | the identity providers of communities, and signing in by them |
 //! | `signing_keys.rs`, `signing_keys/` | the keys that sign access tokens, and their rotation |
 //! | `http.rs` | the keys for verifiers that do not speak gRPC |
@@ -25,6 +26,7 @@ mod access;
 mod account;
 mod account_mail;
 mod admission;
+mod api_key;
 mod bootstrap;
 mod community_rules;
 mod config;

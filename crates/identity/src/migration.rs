@@ -14,6 +14,7 @@ mod m0012_extend_account_state;
 mod m0013_create_connection;
 mod m0014_create_second_factor;
 mod m0015_create_passkey;
+mod m0016_create_api_key;
 mod m0017_add_has_link;
 
 use sea_orm_migration::prelude::*;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0013_create_connection::Migration));
         steps.push(Box::new(m0014_create_second_factor::Migration));
         steps.push(Box::new(m0015_create_passkey::Migration));
+        steps.push(Box::new(m0016_create_api_key::Migration));
         steps.push(Box::new(m0017_add_has_link::Migration));
         steps
     }
