@@ -22,6 +22,10 @@ pub struct Config {
     /// How long an API key stays listed after it was revoked or has expired. At most 365 days.
     #[serde(with = "humantime_serde")]
     pub ended_api_key_life: Duration,
+    /// How long a seat is kept for an invitation that is about to be written, should its process die before it has. Longer than
+    /// events take at their worst: until the invitation's has come, the seat is kept by this alone.
+    #[serde(with = "humantime_serde")]
+    pub seat_lease: Duration,
     /// How often the sweeper looks for members who stayed away and communities to destroy.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
@@ -37,6 +41,7 @@ impl Default for Config {
             inactive_after: 90 * DAY,
             most_api_keys: 100,
             ended_api_key_life: 90 * DAY,
+            seat_lease: Duration::from_mins(15),
             sweep_interval: Duration::from_mins(1),
         }
     }

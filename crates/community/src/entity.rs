@@ -13,5 +13,6 @@ pub mod program_permission;
 pub mod revision;
 pub mod role;
 pub mod role_permission;
+pub mod seat_reservation;
 pub mod service_account;
 pub mod settings;

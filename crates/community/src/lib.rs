@@ -11,6 +11,7 @@
 //! | `grants.rs` | whether somebody may give roles or take them |
 //! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
 //! | `api_key.rs`, `service_account.rs`, `programs.rs` | programs that call, and what was given to them |
+//! | `invitees.rs` | what stands in the way of those who are to be invited |
 //! | `connection.rs` | the identity providers of communities, which the identity service keeps |
 //! | `enrolment.rs` | who becomes a member by signing in at the community's identity provider |
 //! | `lifecycle.rs`, `profile.rs`, `settings.rs` | what is to say of a community |
@@ -42,6 +43,7 @@ mod error;
 mod event;
 mod grants;
 mod inactivity;
+mod invitees;
 mod lifecycle;
 mod membership;
 mod migration;

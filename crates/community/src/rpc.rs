@@ -43,6 +43,7 @@ mod reactivate_community;
 mod reactivate_member;
 mod reactivate_user;
 mod register_permissions;
+mod release_seats;
 mod reset_member_two_factor;
 mod revoke_api_key;
 mod suspend_community;
@@ -344,6 +345,14 @@ impl CommunityService for Community {
     ) -> Answer<pb::CheckGrantsResponse> {
         let (caller, message) = open(request);
         answer(check_grants::check_grants(self, &caller, message).await)
+    }
+
+    async fn release_seats(
+        &self,
+        request: Request<pb::ReleaseSeatsRequest>,
+    ) -> Answer<pb::ReleaseSeatsResponse> {
+        let (_, message) = open(request);
+        answer(release_seats::release_seats(self, message).await)
     }
 
     async fn apply_grants(
