@@ -4,7 +4,9 @@
 use std::future::Future;
 
 use sandbox::{Caller, Description, Service, Suite, Topology, until};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait as _};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait as _,
+};
 use tonic::{Code, Status};
 use usher_api::invitation::{
     AcceptInvitationRequest, AcceptInvitationResponse, GetInvitationRequest, Invitation, InvitationState,
@@ -127,7 +129,8 @@ async fn count(suite: &Description, service: Service, sql: &str, value: &str) ->
 /// How often it was told that the invitation was accepted, and that somebody became a member.
 async fn told(suite: &Description, invitation: &str, community: &str) -> (i64, i64) {
     let accepted = "SELECT count(*) FROM outbox WHERE kind = 'invitation.accepted' AND resource = $1";
-    let joined = "SELECT count(*) FROM outbox WHERE kind = 'member.created' AND resource LIKE $1 || '/members/%'";
+    let joined =
+        "SELECT count(*) FROM outbox WHERE kind = 'member.created' AND resource LIKE $1 || '/members/%'";
     (
         count(suite, Service::Invitation, accepted, invitation).await,
         // The first is the administrator who made it.

@@ -67,14 +67,16 @@ impl Arena {
     /// Runs a race, and returns whether the guest is in.
     async fn round(&self, rival: Rival, guest: &Person, round: usize) -> bool {
         let place = &self.tree.inside[round];
-        let name = invite(&self.admin, &self.tree.root, &guest.email, vec![grant(place, &["guest"])]).await.name;
+        let name =
+            invite(&self.admin, &self.tree.root, &guest.email, vec![grant(place, &["guest"])]).await.name;
         let token = token(&self.admin, &name).await;
         let one = Person { caller: guest.caller.at_replica(round), ..guest.clone() };
         let other = Person { caller: guest.caller.at_replica(round + 1), ..guest.clone() };
         let admin = Person { caller: self.admin.caller.at_replica(round + 1), ..self.admin.clone() };
         // Neither has the start to himself.
         let late = Duration::from_millis((round % 5) as u64 * 2);
-        let (first, second) = if round % 2 == 0 { (late, Duration::ZERO) } else { (Duration::ZERO, late) };
+        let (first, second) =
+            if round.is_multiple_of(2) { (late, Duration::ZERO) } else { (Duration::ZERO, late) };
         let accepting = after(first, accept(&one, &token));
         let rivalling = after(second, self.rival(rival, &other, &admin, &name, &token));
         let (accepted, other) = tokio::join!(accepting, rivalling);
@@ -87,7 +89,11 @@ impl Arena {
             Rival::Accept => assert_eq!(accepted.as_ref().ok(), other.unwrap().as_ref(), "{case}"),
             // Whichever came first, the invitation can be accepted.
             Rival::Resend => assert_eq!((accepted.is_ok(), other.is_ok()), (true, told.len() == 3), "{case}"),
-            Rival::Expire => self.is(&name, if accepted.is_ok() { InvitationState::Accepted } else { InvitationState::Expired }).await,
+            Rival::Expire => {
+                let accepted = accepted.is_ok();
+                let expected = if accepted { InvitationState::Accepted } else { InvitationState::Expired };
+                self.is(&name, expected).await;
+            }
             Rival::Decline | Rival::Revoke => assert!(accepted.is_ok() != other.is_ok(), "{case}"),
         }
         if let Err(status) = &accepted {
@@ -133,7 +139,8 @@ impl Arena {
     async fn expire(&self, name: &str) {
         let sql = "UPDATE invitation SET expire_time = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint WHERE id = $1::uuid";
         let id = name.rsplit('/').next().unwrap();
-        let statement = Statement::from_sql_and_values(self.invitations.get_database_backend(), sql, [id.into()]);
+        let statement =
+            Statement::from_sql_and_values(self.invitations.get_database_backend(), sql, [id.into()]);
         self.invitations.execute_raw(statement).await.unwrap();
     }
 
@@ -150,10 +157,11 @@ impl Arena {
     /// What was told of an invitation, in its order; the numbers have no gap.
     async fn told(&self, name: &str) -> Vec<String> {
         let sql = "SELECT kind, version FROM outbox WHERE resource = $1 ORDER BY version";
-        let statement = Statement::from_sql_and_values(self.invitations.get_database_backend(), sql, [name.into()]);
+        let statement =
+            Statement::from_sql_and_values(self.invitations.get_database_backend(), sql, [name.into()]);
         let rows = self.invitations.query_all_raw(statement).await.unwrap();
         let versions: Vec<i64> = rows.iter().map(|row| row.try_get("", "version").unwrap()).collect();
-        assert_eq!(versions, (1..=versions.len() as i64).collect::<Vec<_>>());
+        assert_eq!(versions, (1..=i64::try_from(rows.len()).unwrap()).collect::<Vec<_>>());
         let kinds = rows.iter().map(|row| row.try_get::<String>("", "kind").unwrap());
         kinds.map(|kind| kind.trim_start_matches("invitation.").to_owned()).collect()
     }

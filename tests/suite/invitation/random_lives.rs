@@ -47,8 +47,7 @@ async fn whatever_happens_at_once_happens_in_some_order() {
 
 async fn live(admin: &Person, community: &str, seed: u64) {
     let (mut dice, person) = (Dice::new(seed), Person::new("guest").await);
-    let mut guest =
-        Guest { admin: admin.clone(), person, community: community.to_owned(), made: Vec::new() };
+    let mut guest = Guest { admin: admin.clone(), person, community: community.to_owned(), made: Vec::new() };
     let (mut possible, mut history) = (vec![Life::default()], Vec::new());
     for _ in 0..MOMENTS {
         let acts: Vec<Act> = (0..=dice.below(3)).map(|_| act(&mut dice, guest.made.len())).collect();
@@ -110,8 +109,7 @@ impl Guest {
                     display_name: Uuid::new_v4().to_string(),
                     ..Invitation::default()
                 };
-                let request =
-                    UpdateInvitationRequest { invitation: Some(invitation), ..Default::default() };
+                let request = UpdateInvitationRequest { invitation: Some(invitation), ..Default::default() };
                 inviter.update_invitation(request).await?;
             }
             Act::Resend(number) => {
@@ -183,7 +181,8 @@ fn require_sense(told: &[String], case: &str) {
 /// Lets the time of an invitation be over, if it is pending.
 async fn expire(name: &str) {
     let database = database(Service::Invitation).await;
-    let sql = "UPDATE invitation SET expire_time = $1 WHERE id = $2 AND state = 'pending' AND claim_id IS NULL";
+    let sql =
+        "UPDATE invitation SET expire_time = $1 WHERE id = $2 AND state = 'pending' AND claim_id IS NULL";
     let values = [(Clock::system().now().0 - 1).into(), id(name).into()];
     let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
     database.execute_raw(statement).await.unwrap();
@@ -191,7 +190,8 @@ async fn expire(name: &str) {
 
 /// Leaves a claim behind as a process does that dies while somebody accepts, if the invitation is pending.
 async fn crash(name: &str, user: &str) {
-    let (database, now, claim) = (database(Service::Invitation).await, Clock::system().now().0, Uuid::new_v4());
+    let (database, now, claim) =
+        (database(Service::Invitation).await, Clock::system().now().0, Uuid::new_v4());
     let transaction = database.begin().await.unwrap();
     let sql = "UPDATE invitation SET claim_id = $1, invitee_id = $2, claim_lease_time = $3 \
                WHERE id = $4 AND state = 'pending' AND claim_id IS NULL AND expire_time > $3";

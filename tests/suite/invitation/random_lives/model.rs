@@ -83,7 +83,9 @@ impl Life {
     fn resent(&self, number: usize, refusal: Option<&str>) -> Option<Self> {
         let in_the_way = self.0[number] == State::Expired && self.is_live();
         match (self.0[number], refusal) {
-            (State::Pending | State::Expired, None) => (!in_the_way).then(|| self.with(number, State::Pending)),
+            (State::Pending | State::Expired, None) => {
+                (!in_the_way).then(|| self.with(number, State::Pending))
+            }
             (State::Expired, Some("INVITATION_ALREADY_PENDING")) => in_the_way.then(|| self.clone()),
             // Nobody is invited to what he is already.
             (State::Pending | State::Expired, Some("ALREADY_MEMBER")) => {
