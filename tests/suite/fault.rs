@@ -5,6 +5,7 @@ mod cancelled_calls;
 mod crash_at_every_step;
 mod crash_in_identity;
 mod crash_while_accepting;
+mod import;
 mod key_rotation;
 mod one_end_wins;
 mod outage;

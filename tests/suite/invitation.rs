@@ -1,10 +1,12 @@
 //! The invitation service, one file for each RPC.
 
 mod accept_invitation;
+mod batch_create_invitations;
 mod create_invitation;
 mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
+mod limits;
 mod list_acceptances;
 mod list_invitations;
 mod mint_invitation_link;
@@ -12,6 +14,7 @@ mod random_lives;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
+mod seats;
 mod supersession;
 mod update_invitation;
 mod withdrawal;

@@ -132,9 +132,17 @@ impl Judge {
         }
     }
 
-    /// A community that a grant names, if there is one.
+    /// The community, if it is among those that the grants name.
     pub(crate) fn community(&self, community: CommunityName) -> Option<&community::Model> {
         self.communities.get(&community)
+    }
+
+    /// What the roles of `grant` amount to, sorted.
+    pub(crate) fn permissions_of(&self, grant: &Grant) -> Vec<String> {
+        let roles = grant.roles.iter();
+        let amount: BTreeSet<&str> =
+            roles.flat_map(|(role, _)| self.catalogue.permissions_of(*role)).collect();
+        amount.into_iter().map(str::to_owned).collect()
     }
 
     /// Whether a community that a grant names is stopped, for whomever.

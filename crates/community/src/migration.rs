@@ -21,6 +21,8 @@ mod m0018_insert_connections_permission;
 mod m0020_insert_two_factor_permission;
 mod m0021_add_role_drift;
 mod m0022_insert_acceptances_permission;
+mod m0023_extend_settings;
+mod m0024_create_seat_reservation;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -53,6 +55,8 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0020_insert_two_factor_permission::Migration));
         steps.push(Box::new(m0021_add_role_drift::Migration));
         steps.push(Box::new(m0022_insert_acceptances_permission::Migration));
+        steps.push(Box::new(m0023_extend_settings::Migration));
+        steps.push(Box::new(m0024_create_seat_reservation::Migration));
         steps
     }
 }

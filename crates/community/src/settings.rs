@@ -1,15 +1,16 @@
 //! What communities ask of their members. What an MSSP community asks holds inside it too: of two, the stricter wins.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _};
 use usher_api::community as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::{EmailAddress, Timestamp, Violations};
+use uuid::Uuid;
 
 use crate::entity::community;
-use crate::entity::settings::{Column, DirectAddition, Entity, Model, RoleDrift};
+use crate::entity::settings::{Column, DirectAddition, Entity, Model, PersonalMessages, RoleDrift};
 
 const MOST_DOMAINS: usize = 100;
 const SEATS: std::ops::RangeInclusive<i32> = 0..=10_000_000;
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) deactivate_inactive_members: bool,
     pub(crate) direct_addition: Option<DirectAddition>,
     pub(crate) role_drift: Option<RoleDrift>,
+    pub(crate) personal_messages: Option<PersonalMessages>,
 }
 
 impl Settings {
@@ -51,6 +53,7 @@ impl Settings {
                 || other.deactivate_inactive_members,
             direct_addition: self.direct_addition.max(other.direct_addition),
             role_drift: self.role_drift.max(other.role_drift),
+            personal_messages: self.personal_messages.max(other.personal_messages),
         }
     }
 
@@ -67,6 +70,14 @@ impl Settings {
     /// What becomes of offers of roles that were changed.
     pub(crate) fn role_drift(&self) -> RoleDrift {
         self.role_drift.unwrap_or(RoleDrift::AcceptAsOffered)
+    }
+
+    pub(crate) fn personal_messages_to_proto(&self) -> pb::PersonalMessages {
+        match self.personal_messages {
+            None => pb::PersonalMessages::Unspecified,
+            Some(PersonalMessages::Allowed) => pb::PersonalMessages::Allowed,
+            Some(PersonalMessages::Forbidden) => pb::PersonalMessages::Forbidden,
+        }
     }
 
     /// Sets the fields that `mask` names to what the request says.
@@ -114,6 +125,9 @@ impl Settings {
                 "direct_addition" => {
                     self.direct_addition = parse_direct_addition(asked.direct_addition, violations);
                 }
+                "personal_messages" => {
+                    self.personal_messages = parse_personal_messages(asked.personal_messages, violations);
+                }
                 _ => self.role_drift = parse_role_drift(asked.role_drift, violations),
             }
         }
@@ -132,6 +146,7 @@ impl Settings {
             deactivate_inactive_members: self.deactivate_inactive_members,
             direct_addition: self.direct_addition,
             role_drift: self.role_drift,
+            personal_messages: self.personal_messages,
             version,
             update_time: now,
         }
@@ -153,6 +168,7 @@ impl Settings {
             deactivate_inactive_members: self.deactivate_inactive_members,
             direct_addition: direct_addition_to_proto(self.direct_addition).into(),
             role_drift: role_drift_to_proto(self.role_drift).into(),
+            personal_messages: self.personal_messages_to_proto().into(),
             etag: row.map(|row| row.version.to_string()).unwrap_or_default(),
             update_time: row.filter(|row| row.version > 0).map(|row| row.update_time.into()),
         }
@@ -160,7 +176,7 @@ impl Settings {
 }
 
 /// The fields that can be changed.
-pub(crate) const FIELDS: [&str; 8] = [
+pub(crate) const FIELDS: [&str; 9] = [
     "allowed_email_domains",
     "seat_limit",
     "max_invitation_life",
@@ -169,6 +185,7 @@ pub(crate) const FIELDS: [&str; 8] = [
     "deactivate_inactive_members",
     "direct_addition",
     "role_drift",
+    "personal_messages",
 ];
 
 /// Whether `field` of settings is set in a request.
@@ -181,6 +198,7 @@ pub(crate) fn is_filled(asked: &pb::CommunitySettings, field: &str) -> bool {
         "session_duration" => asked.session_duration.is_some(),
         "deactivate_inactive_members" => asked.deactivate_inactive_members,
         "direct_addition" => asked.direct_addition != 0,
+        "personal_messages" => asked.personal_messages != 0,
         _ => asked.role_drift != 0,
     }
 }
@@ -234,6 +252,18 @@ fn parse_direct_addition(asked: i32, violations: &mut Violations) -> Option<Dire
     }
 }
 
+fn parse_personal_messages(asked: i32, violations: &mut Violations) -> Option<PersonalMessages> {
+    match pb::PersonalMessages::try_from(asked) {
+        Ok(pb::PersonalMessages::Unspecified) => None,
+        Ok(pb::PersonalMessages::Allowed) => Some(PersonalMessages::Allowed),
+        Ok(pb::PersonalMessages::Forbidden) => Some(PersonalMessages::Forbidden),
+        Err(_) => {
+            violations.add("settings.personal_messages", "must be a known value");
+            None
+        }
+    }
+}
+
 fn direct_addition_to_proto(value: Option<DirectAddition>) -> pb::DirectAddition {
     match value {
         None => pb::DirectAddition::Unspecified,
@@ -277,6 +307,7 @@ impl From<&Model> for Settings {
             deactivate_inactive_members: row.deactivate_inactive_members,
             direct_addition: row.direct_addition,
             role_drift: row.role_drift,
+            personal_messages: row.personal_messages,
         }
     }
 }
@@ -304,6 +335,21 @@ impl InForce {
     }
 }
 
+/// What holds in each of `communities`, by their ids, in one query.
+pub(crate) async fn in_force(
+    connection: &impl ConnectionTrait,
+    communities: &[&community::Model],
+) -> Result<HashMap<Uuid, Settings>, DbErr> {
+    let paths: BTreeSet<Uuid> = communities.iter().flat_map(|row| [row.id, row.root_id]).collect();
+    let rows = Entity::find().filter(Column::CommunityId.is_in(paths)).all(connection).await?;
+    let of = |id: Uuid| rows.iter().find(|row| row.community_id == id).map(Settings::from);
+    let hold = |row: &community::Model| {
+        let (own, above) = (of(row.id), of(row.root_id).filter(|_| row.root_id != row.id));
+        own.into_iter().chain(above).fold(Settings::default(), Settings::strictest)
+    };
+    Ok(communities.iter().map(|row| (row.id, hold(row))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,6 +366,7 @@ mod tests {
             session_duration: Some(900),
             direct_addition: Some(DirectAddition::TreeMembers),
             role_drift: Some(RoleDrift::Refuse),
+            personal_messages: Some(PersonalMessages::Allowed),
             ..Settings::default()
         };
         let own = Settings {
@@ -331,6 +378,7 @@ mod tests {
             deactivate_inactive_members: true,
             direct_addition: Some(DirectAddition::Anybody),
             role_drift: Some(RoleDrift::AskAgain),
+            personal_messages: Some(PersonalMessages::Forbidden),
         };
         let expected = Settings {
             allowed_email_domains: Some(domains(&["b.example"])),

@@ -6,6 +6,8 @@ mod m0003_create_token;
 mod m0004_extend_invitation;
 mod m0005_create_acceptance;
 mod m0006_add_offered_roles;
+mod m0007_add_words;
+mod m0008_create_allowance;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +24,8 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0004_extend_invitation::Migration));
         steps.push(Box::new(m0005_create_acceptance::Migration));
         steps.push(Box::new(m0006_add_offered_roles::Migration));
+        steps.push(Box::new(m0007_add_words::Migration));
+        steps.push(Box::new(m0008_create_allowance::Migration));
         steps
     }
 }

@@ -1,8 +1,8 @@
 use prost_types::{Duration, FieldMask};
 use tonic::{Code, Status};
 use usher_api::community::{
-    CommunitySettings, CreateMemberRequest, DirectAddition, EmailDomains, Member, RoleDrift,
-    UpdateCommunitySettingsRequest, UpdateCommunitySettingsResponse,
+    CommunitySettings, CreateMemberRequest, DirectAddition, EmailDomains, Member, PersonalMessages,
+    RoleDrift, UpdateCommunitySettingsRequest, UpdateCommunitySettingsResponse,
 };
 
 use super::{denied, given, holder, no_community, outsiders};
@@ -57,6 +57,7 @@ async fn changes_what_is_named_and_nothing_else() {
         deactivate_inactive_members: true,
         direct_addition: DirectAddition::TreeMembers.into(),
         role_drift: RoleDrift::AskAgain.into(),
+        personal_messages: PersonalMessages::Allowed.into(),
         ..CommunitySettings::default()
     };
     let first = update(&admin, request(&place, all.clone(), &[])).await.unwrap();
@@ -142,6 +143,7 @@ async fn lists_all_invalid_fields_together() {
         session_duration: seconds(30 * DAY + 1),
         direct_addition: 77,
         role_drift: 77,
+        personal_messages: 77,
         ..CommunitySettings::default()
     };
     let mut wrong = request(&place, bad, &[]);
@@ -154,6 +156,7 @@ async fn lists_all_invalid_fields_together() {
         "settings.session_duration",
         "settings.direct_addition",
         "settings.role_drift",
+        "settings.personal_messages",
         "request_id",
     ];
     refused_fields(update(&admin, wrong).await, &fields);
@@ -197,7 +200,7 @@ async fn a_repeated_request_changes_nothing_more() {
 }
 
 /// All that can be set.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "allowed_email_domains",
     "seat_limit",
     "max_invitation_life",
@@ -206,6 +209,7 @@ const ALL: [&str; 8] = [
     "deactivate_inactive_members",
     "direct_addition",
     "role_drift",
+    "personal_messages",
 ];
 
 /// Two ways to set each setting, and what holds where both are asked.
@@ -222,6 +226,8 @@ fn strictest() -> Vec<[CommunitySettings; 3]> {
         (DirectAddition::Anybody, DirectAddition::TreeMembers, DirectAddition::Nobody);
     let drift = |policy: RoleDrift| CommunitySettings { role_drift: policy.into(), ..none() };
     let (as_offered, ask, refuse) = (RoleDrift::AcceptAsOffered, RoleDrift::AskAgain, RoleDrift::Refuse);
+    let messages = |may: PersonalMessages| CommunitySettings { personal_messages: may.into(), ..none() };
+    let (allowed, forbidden) = (PersonalMessages::Allowed, PersonalMessages::Forbidden);
     vec![
         [none(), only(&["a.example"]), only(&["a.example"])],
         [only(&["a.example", "b.example"]), only(&["c.example", "b.example"]), only(&["b.example"])],
@@ -240,6 +246,8 @@ fn strictest() -> Vec<[CommunitySettings; 3]> {
         [none(), drift(as_offered), drift(as_offered)],
         [drift(as_offered), drift(ask), drift(ask)],
         [drift(ask), drift(refuse), drift(refuse)],
+        [none(), messages(allowed), messages(allowed)],
+        [messages(allowed), messages(forbidden), messages(forbidden)],
     ]
 }
 

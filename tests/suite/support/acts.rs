@@ -92,6 +92,16 @@ pub async fn set_roles(
     answer.expect("the roles are set").into_inner().consistency_token
 }
 
+/// Sets those settings of a community that are set in `settings`.
+pub async fn set_community(actor: &Person, community: &str, settings: CommunitySettings) {
+    let settings = CommunitySettings { name: format!("{community}/settings"), ..settings };
+    let request = UpdateCommunitySettingsRequest {
+        settings: Some(settings),
+        ..UpdateCommunitySettingsRequest::default()
+    };
+    actor.caller.community().update_community_settings(request).await.expect("the settings are set");
+}
+
 /// Makes an account unusable.
 pub async fn deactivate_user(admin: &Person, user: &str) {
     let request = DeactivateUserRequest { user: user.to_owned(), request_id: request_id() };

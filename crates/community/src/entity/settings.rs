@@ -28,6 +28,8 @@ pub struct Model {
     pub direct_addition: Option<DirectAddition>,
     /// What becomes of offers of roles that were changed.
     pub role_drift: Option<RoleDrift>,
+    /// Whether invitations may carry a message of the inviter.
+    pub personal_messages: Option<PersonalMessages>,
     /// Counts its changes from 1.
     pub version: i64,
     /// When it changed last.
@@ -64,4 +66,16 @@ pub enum RoleDrift {
     /// He cannot accept.
     #[sea_orm(string_value = "refuse")]
     Refuse,
+}
+
+/// Whether invitations may carry a message of the inviter, from the least strict to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum PersonalMessages {
+    /// They may.
+    #[sea_orm(string_value = "allowed")]
+    Allowed,
+    /// They may not.
+    #[sea_orm(string_value = "forbidden")]
+    Forbidden,
 }

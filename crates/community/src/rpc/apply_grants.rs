@@ -175,7 +175,7 @@ impl Acceptance {
         match self.membership(change, asked.community).await? {
             Some(member::State::Suspended) => return Ok(Verdict::refuse(GrantRefusal::MemberSuspended)),
             Some(member::State::Active) => {}
-            Some(member::State::Removed) | None if has_seat(change, place, &settings).await? => {}
+            Some(member::State::Removed) | None if self.has_seat(change, place, &settings).await? => {}
             Some(member::State::Removed) | None => return Ok(Verdict::Outcome(GrantOutcome::SeatLimit)),
         }
         let drift = Drift::of(judge, &grant, &self.offered);
@@ -184,6 +184,20 @@ impl Acceptance {
             Ruling::Ask => Verdict::Ask(grant, drift),
             Ruling::Refuse => Verdict::Refuse(GrantRefusal::RoleChanged, drift),
         })
+    }
+
+    /// Whether whoever accepts the invitation may become an active member.
+    async fn has_seat(
+        &self,
+        change: &Change,
+        place: &community::Model,
+        settings: &Settings,
+    ) -> Result<bool, Error> {
+        match seats::require_for(change, place, settings, self.invitation.id).await {
+            Ok(()) => Ok(true),
+            Err(Error::SeatLimitReached { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 
     async fn membership(
@@ -214,6 +228,7 @@ impl Acceptance {
             invitation: self.invitation.to_string(),
         };
         let mut gained = gift.give(service, change, &given).await?.into_iter();
+        seats::convert(change, self.invitation.id).await?;
         let mut grants = Vec::with_capacity(verdicts.len());
         for (asked, verdict) in self.grants.iter().zip(&verdicts) {
             grants.push(match verdict {
@@ -280,14 +295,5 @@ fn refusal_for(outcome: GrantOutcome) -> GrantRefusal {
         | GrantOutcome::Granted
         | GrantOutcome::AlreadyHeld
         | GrantOutcome::Unspecified => GrantRefusal::CommunityNotActive,
-    }
-}
-
-/// Whether one more may become an active member.
-async fn has_seat(change: &Change, place: &community::Model, settings: &Settings) -> Result<bool, Error> {
-    match seats::require_one(change, place, settings).await {
-        Ok(()) => Ok(true),
-        Err(Error::SeatLimitReached { .. }) => Ok(false),
-        Err(other) => Err(other),
     }
 }
