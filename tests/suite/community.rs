@@ -116,6 +116,7 @@ fn application(root: &str, inviter: &str, invitee: &str, grants: Vec<Grant>) -> 
         grants,
         request_id: request_id(),
         on_behalf_of: String::new(),
+        confirmed_fingerprint: String::new(),
     }
 }
 

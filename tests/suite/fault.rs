@@ -2,11 +2,13 @@
 
 mod accept_in_parallel;
 mod cancelled_calls;
+mod crash_at_every_step;
 mod crash_in_identity;
 mod crash_while_accepting;
 mod import;
 mod key_rotation;
 mod lost_events;
+mod one_end_wins;
 mod outage;
 mod poisonous_events;
 mod secrets_at_rest;

@@ -13,6 +13,7 @@ mod create_api_key;
 mod create_user;
 mod delete_passkey;
 mod disable_two_factor;
+mod expect_memberships;
 mod finish_passkey_authentication;
 mod finish_passkey_registration;
 mod finish_single_sign_on;

@@ -7,12 +7,15 @@ mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
 mod limits;
+mod list_acceptances;
 mod list_invitations;
 mod mint_invitation_link;
+mod random_lives;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
 mod seats;
+mod supersession;
 mod update_invitation;
 mod withdrawal;
 

@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod authenticator;
+pub mod dice;
 pub mod keys;
 pub mod mail;
 pub mod oidc;

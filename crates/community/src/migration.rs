@@ -19,9 +19,11 @@ mod m0016_index_role_permission;
 mod m0017_extend_person;
 mod m0018_insert_connections_permission;
 mod m0020_insert_two_factor_permission;
-mod m0021_extend_settings;
-mod m0022_create_seat_reservation;
-mod m0024_create_program;
+mod m0021_add_role_drift;
+mod m0022_insert_acceptances_permission;
+mod m0023_extend_settings;
+mod m0024_create_seat_reservation;
+mod m0025_create_program;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -52,9 +54,11 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0017_extend_person::Migration));
         steps.push(Box::new(m0018_insert_connections_permission::Migration));
         steps.push(Box::new(m0020_insert_two_factor_permission::Migration));
-        steps.push(Box::new(m0021_extend_settings::Migration));
-        steps.push(Box::new(m0022_create_seat_reservation::Migration));
-        steps.push(Box::new(m0024_create_program::Migration));
+        steps.push(Box::new(m0021_add_role_drift::Migration));
+        steps.push(Box::new(m0022_insert_acceptances_permission::Migration));
+        steps.push(Box::new(m0023_extend_settings::Migration));
+        steps.push(Box::new(m0024_create_seat_reservation::Migration));
+        steps.push(Box::new(m0025_create_program::Migration));
         steps
     }
 }

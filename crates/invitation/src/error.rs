@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 use tonic::{Code, Status};
-use usher_api::community::GrantRefusal;
+use usher_api::community::{GrantRefusal, RoleChanges};
 use usher_api::invitation::{ErrorReason, InvitationLimit, InvitationRefusal};
 use usher_api::name::{CommunityName, InvitationName};
 use usher_runtime::{Failure, Refusal, Violations};
@@ -42,6 +42,8 @@ pub enum Error {
         reason: GrantRefusal,
         /// Where.
         communities: Vec<String>,
+        /// How the roles changed, if that is why.
+        changes: Option<Box<RoleChanges>>,
     },
     /// A community does not take addresses of this domain.
     #[error("addresses of `{domain}` are not allowed")]
@@ -95,6 +97,9 @@ pub enum Error {
     /// The mailbox was never proven.
     #[error("the address of the account is not verified")]
     EmailNotVerified,
+    /// A community asks for more than he has to show.
+    #[error("a community that is offered asks for a second factor, which the account does not have")]
+    MfaRequired,
     /// Registering is not possible.
     #[error("the address has an account; sign in and accept")]
     AccountExists,
@@ -118,6 +123,7 @@ impl Error {
             | Self::Declined(_)
             | Self::AlreadyAccepted(_)
             | Self::EmailNotVerified
+            | Self::MfaRequired
             | Self::MessageNotAllowed { .. }
             | Self::BatchRefused(_)
             | Self::AccountExists => Code::FailedPrecondition,
@@ -127,6 +133,8 @@ impl Error {
                 | GrantRefusal::InviterNotAuthorized
                 | GrantRefusal::CommunityNotActive
                 | GrantRefusal::MemberSuspended
+                | GrantRefusal::RoleChanged
+                | GrantRefusal::RoleChangeNotConfirmed
                 | GrantRefusal::RoleDeleted => Code::FailedPrecondition,
             },
             Self::EmailMismatch { .. } => Code::PermissionDenied,
@@ -152,6 +160,8 @@ impl Error {
                 GrantRefusal::MemberSuspended => ErrorReason::MemberSuspended,
                 GrantRefusal::SeatLimitReached => ErrorReason::SeatLimitReached,
                 GrantRefusal::RoleDeleted => ErrorReason::RoleDeleted,
+                GrantRefusal::RoleChanged => ErrorReason::RoleChanged,
+                GrantRefusal::RoleChangeNotConfirmed => ErrorReason::RoleChangeNotConfirmed,
             },
             Self::EmailDomainNotAllowed { .. } => ErrorReason::EmailDomainNotAllowed,
             Self::AlreadyMember { .. } => ErrorReason::AlreadyMember,
@@ -161,6 +171,7 @@ impl Error {
             Self::InviterRateLimited { .. } => ErrorReason::InviterRateLimited,
             Self::EmailMismatch { .. } => ErrorReason::EmailMismatch,
             Self::EmailNotVerified => ErrorReason::EmailNotVerified,
+            Self::MfaRequired => ErrorReason::MfaRequired,
             Self::AccountExists => ErrorReason::AccountExists,
             Self::EtagMismatch => ErrorReason::EtagMismatch,
             Self::Shared(_) => ErrorReason::Unspecified,
@@ -179,7 +190,18 @@ impl Error {
             | Self::AlreadyAccepted(name) => {
                 vec![("invitation", name.to_string())]
             }
-            Self::NotGiven { communities, .. } | Self::MessageNotAllowed { communities } => {
+            Self::NotGiven { reason, communities, changes } => {
+                let mut metadata = vec![("communities", communities.join(","))];
+                if let Some(changes) = changes {
+                    metadata.push(("gained", at_most(&changes.gained)));
+                    metadata.push(("lost", at_most(&changes.lost)));
+                }
+                if let (GrantRefusal::RoleChangeNotConfirmed, Some(changes)) = (reason, changes) {
+                    metadata.push(("fingerprint", changes.fingerprint.clone()));
+                }
+                metadata
+            }
+            Self::MessageNotAllowed { communities } => {
                 vec![("communities", communities.join(","))]
             }
             Self::EmailDomainNotAllowed { communities, domain } => {
@@ -197,6 +219,7 @@ impl Error {
             Self::EmailMismatch { invited_email } => vec![("invited_email", invited_email.clone())],
             Self::NotFound
             | Self::EmailNotVerified
+            | Self::MfaRequired
             | Self::AccountExists
             | Self::EtagMismatch
             | Self::Shared(_) => Vec::new(),
@@ -221,6 +244,18 @@ impl Error {
             message: self.to_string(),
         }
     }
+}
+
+/// How many permissions a refusal names: it travels in headers, which have bounds.
+const MOST_NAMED: usize = 40;
+
+/// Names, separated by commas. What is left out is told by dots.
+fn at_most(names: &[String]) -> String {
+    let mut text = names[..names.len().min(MOST_NAMED)].join(",");
+    if names.len() > MOST_NAMED {
+        text.push_str(",…");
+    }
+    text
 }
 
 impl From<DbErr> for Error {

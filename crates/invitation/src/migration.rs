@@ -4,8 +4,10 @@ mod m0001_create_invitation;
 mod m0002_create_grant;
 mod m0003_create_token;
 mod m0004_extend_invitation;
-mod m0005_add_words;
-mod m0006_create_allowance;
+mod m0005_create_acceptance;
+mod m0006_add_offered_roles;
+mod m0007_add_words;
+mod m0008_create_allowance;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,8 +22,10 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0002_create_grant::Migration));
         steps.push(Box::new(m0003_create_token::Migration));
         steps.push(Box::new(m0004_extend_invitation::Migration));
-        steps.push(Box::new(m0005_add_words::Migration));
-        steps.push(Box::new(m0006_create_allowance::Migration));
+        steps.push(Box::new(m0005_create_acceptance::Migration));
+        steps.push(Box::new(m0006_add_offered_roles::Migration));
+        steps.push(Box::new(m0007_add_words::Migration));
+        steps.push(Box::new(m0008_create_allowance::Migration));
         steps
     }
 }

@@ -2,7 +2,7 @@ use prost_types::{Duration, FieldMask};
 use tonic::{Code, Status};
 use usher_api::community::{
     CommunitySettings, CreateMemberRequest, DirectAddition, EmailDomains, Member, PersonalMessages,
-    UpdateCommunitySettingsRequest, UpdateCommunitySettingsResponse,
+    RoleDrift, UpdateCommunitySettingsRequest, UpdateCommunitySettingsResponse,
 };
 
 use super::{denied, given, holder, no_community, outsiders};
@@ -56,6 +56,7 @@ async fn changes_what_is_named_and_nothing_else() {
         session_duration: seconds(15 * 60),
         deactivate_inactive_members: true,
         direct_addition: DirectAddition::TreeMembers.into(),
+        role_drift: RoleDrift::AskAgain.into(),
         personal_messages: PersonalMessages::Allowed.into(),
         ..CommunitySettings::default()
     };
@@ -141,6 +142,7 @@ async fn lists_all_invalid_fields_together() {
         max_invitation_life: seconds(3_599),
         session_duration: seconds(30 * DAY + 1),
         direct_addition: 77,
+        role_drift: 77,
         personal_messages: 77,
         ..CommunitySettings::default()
     };
@@ -153,6 +155,7 @@ async fn lists_all_invalid_fields_together() {
         "settings.max_invitation_life",
         "settings.session_duration",
         "settings.direct_addition",
+        "settings.role_drift",
         "settings.personal_messages",
         "request_id",
     ];
@@ -197,7 +200,7 @@ async fn a_repeated_request_changes_nothing_more() {
 }
 
 /// All that can be set.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "allowed_email_domains",
     "seat_limit",
     "max_invitation_life",
@@ -205,6 +208,7 @@ const ALL: [&str; 8] = [
     "session_duration",
     "deactivate_inactive_members",
     "direct_addition",
+    "role_drift",
     "personal_messages",
 ];
 
@@ -220,6 +224,8 @@ fn strictest() -> Vec<[CommunitySettings; 3]> {
     let direct = |who: DirectAddition| CommunitySettings { direct_addition: who.into(), ..none() };
     let (anybody, tree, nobody) =
         (DirectAddition::Anybody, DirectAddition::TreeMembers, DirectAddition::Nobody);
+    let drift = |policy: RoleDrift| CommunitySettings { role_drift: policy.into(), ..none() };
+    let (as_offered, ask, refuse) = (RoleDrift::AcceptAsOffered, RoleDrift::AskAgain, RoleDrift::Refuse);
     let messages = |may: PersonalMessages| CommunitySettings { personal_messages: may.into(), ..none() };
     let (allowed, forbidden) = (PersonalMessages::Allowed, PersonalMessages::Forbidden);
     vec![
@@ -237,6 +243,9 @@ fn strictest() -> Vec<[CommunitySettings; 3]> {
         [none(), direct(nobody), direct(nobody)],
         [direct(anybody), direct(tree), direct(tree)],
         [direct(tree), direct(nobody), direct(nobody)],
+        [none(), drift(as_offered), drift(as_offered)],
+        [drift(as_offered), drift(ask), drift(ask)],
+        [drift(ask), drift(refuse), drift(refuse)],
         [none(), messages(allowed), messages(allowed)],
         [messages(allowed), messages(forbidden), messages(forbidden)],
     ]

@@ -1,11 +1,13 @@
 //! What happens to communities and their members, made to happen by somebody who may. Every act returns the consistency token of
 //! its answer.
 
+use prost_types::FieldMask;
 use usher_api::community::{
     CommunitySettings, DeactivateUserRequest, DeleteCommunityRequest, DeleteMemberRequest, DeleteUserRequest,
     EffectiveRole, Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest,
-    ReactivateUserRequest, SuspendCommunityRequest, SuspendMemberRequest, UndeleteCommunityRequest,
-    UndeleteUserRequest, UpdateCommunitySettingsRequest, UpdateMemberRequest,
+    ReactivateUserRequest, Role, RoleDrift, SuspendCommunityRequest, SuspendMemberRequest,
+    UndeleteCommunityRequest, UndeleteUserRequest, UpdateCommunitySettingsRequest, UpdateMemberRequest,
+    UpdateRoleRequest,
 };
 
 use super::people::Person;
@@ -131,4 +133,31 @@ pub async fn undelete_user(admin: &Person, user: &str) -> String {
     let request = UndeleteUserRequest { user: user.to_owned(), request_id: request_id() };
     let answer = admin.caller.community().undelete_user(request).await;
     answer.expect("the deletion is taken back").into_inner().consistency_token
+}
+
+/// Chooses what becomes of offers of roles that were changed.
+pub async fn choose(admin: &Person, community: &str, policy: RoleDrift) {
+    let settings = CommunitySettings {
+        name: format!("{community}/settings"),
+        role_drift: policy.into(),
+        ..CommunitySettings::default()
+    };
+    let request = UpdateCommunitySettingsRequest {
+        settings: Some(settings),
+        update_mask: Some(FieldMask { paths: vec!["role_drift".to_owned()] }),
+        ..UpdateCommunitySettingsRequest::default()
+    };
+    admin.caller.community().update_community_settings(request).await.expect("the settings are changed");
+}
+
+/// Sets what a custom role holds.
+pub async fn set_permissions(admin: &Person, name: &str, permissions: &[&str]) {
+    let permissions = permissions.iter().map(|it| (*it).to_owned()).collect();
+    let role = Role { name: name.to_owned(), permissions, ..Role::default() };
+    let request = UpdateRoleRequest {
+        role: Some(role),
+        update_mask: Some(FieldMask { paths: vec!["permissions".to_owned()] }),
+        ..UpdateRoleRequest::default()
+    };
+    admin.caller.community().update_role(request).await.expect("the role is changed");
 }

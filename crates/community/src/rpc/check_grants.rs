@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::grants::{Grant, Judge};
 use crate::invitees::Offer;
 use crate::settings::Settings;
-use crate::{Community, invitees, parse, seats, settings};
+use crate::{Community, invitees, parse, role_drift, seats, settings};
 
 pub(crate) async fn check_grants(
     service: &Community,
@@ -32,21 +32,22 @@ pub(crate) async fn check_grants(
         judge.authorize(&request.permission, grant)?;
     }
     judge.require_inside(&asked)?;
-    let mut grants = Vec::with_capacity(asked.len());
+    let mut examined = Vec::with_capacity(asked.len());
     for grant in &asked {
-        grants.push(judge.examine(grant)?);
+        examined.push(judge.examine(grant)?);
     }
     let communities: Vec<&community::Model> =
-        grants.iter().filter_map(|grant| judge.community(grant.community)).collect();
+        examined.iter().filter_map(|grant| judge.community(grant.community)).collect();
     let settings = settings::in_force(&*service.database, &communities).await?;
     let sees = |grant: &Grant| judge.require(MEMBERS_LIST, grant.community, Reach::Here).is_ok();
-    let offer = Offer { root, grants: &grants, sees_members: grants.iter().all(sees), settings };
+    let offer = Offer { root, grants: &examined, sees_members: examined.iter().all(sees), settings };
     let verdicts = offer.judge(service, &recipients, request.reserve_seats).await?;
-    let mut terms = Vec::with_capacity(grants.len());
-    for grant in &grants {
+    let mut terms = Vec::with_capacity(examined.len());
+    for grant in &examined {
         terms.push(terms_of(service, &judge, grant, offer.settings.get(&grant.community.0)).await?);
     }
-    let grants = grants.iter().map(|grant| grant.to_proto(GrantOutcome::Unspecified)).collect();
+    let mut grants: Vec<_> = examined.iter().map(|grant| grant.to_proto(GrantOutcome::Unspecified)).collect();
+    role_drift::note(&judge, &examined, &mut grants);
     Ok(pb::CheckGrantsResponse { grants, terms, verdicts })
 }
 

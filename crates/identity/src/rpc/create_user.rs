@@ -5,12 +5,14 @@ use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 use uuid::Uuid;
 
+use super::update_user::parse_locale;
 use crate::account::Profile;
 use crate::community_rules::{self, Expected};
 use crate::entity::account::{Column, Model};
 use crate::entity::account_mail::Kind;
 use crate::error::Error;
 use crate::password::{Chosen, Context};
+use crate::second_factor::{Demand, demand};
 use crate::{Identity, account, account_mail};
 
 /// As many as an invitation offers at most.
@@ -21,7 +23,7 @@ pub(crate) async fn create_user(
     caller: &Caller,
     request: pb::CreateUserRequest,
 ) -> Result<pb::CreateUserResponse, Error> {
-    let Draft { profile, registration, expected, request_id } =
+    let Draft { profile, locale, registration, expected, request_id } =
         Draft::parse(service, caller, &request).await?;
     let strength = registration.as_ref().map(|registration| registration.chosen.strength).unwrap_or_default();
 
@@ -42,11 +44,16 @@ pub(crate) async fn create_user(
         return Ok(with_strength(answer, strength));
     }
     let row = match &registration {
-        Some(registration) => register(service, &change, profile, hash, &registration.terms_version).await?,
-        None => prepare(service, &change, profile).await?,
+        Some(registration) => {
+            let person = Newcomer { profile, locale, hash, terms_version: &registration.terms_version };
+            register(service, &change, person).await?
+        }
+        None => prepare(service, &change, profile, locale).await?,
     };
     community_rules::expect(service, &change, row.id, expected).await?;
-    let answer = pb::CreateUserResponse { user: Some(row.to_proto()), ..pb::CreateUserResponse::default() };
+    let enrollment_required = matches!(demand(service, &*change, &row).await?, Demand::Enrollment);
+    let user = Some(row.to_proto());
+    let answer = pb::CreateUserResponse { user, enrollment_required, ..pb::CreateUserResponse::default() };
     once.commit(change, &answer).await?;
     tracing::info!(user = %row.name(), "account {} created", row.id);
     Ok(with_strength(answer, strength))
@@ -54,6 +61,7 @@ pub(crate) async fn create_user(
 
 struct Draft {
     profile: Profile,
+    locale: String,
     /// What the person entered himself. None if an administrator makes the account for him.
     registration: Option<Registration>,
     expected: Vec<Expected>,
@@ -82,25 +90,27 @@ impl Draft {
             }
             None
         };
-        let expected = parse_expected(&request.expected_memberships, &mut violations);
+        let locale = parse_locale("locale", &request.locale, &mut violations);
+        let expected = parse_expected("expected_memberships", &request.expected_memberships, &mut violations);
         let request_id = parse_request_id(&request.request_id, &mut violations);
         violations.require(!request.request_id.is_empty(), "request_id", "must not be empty");
         let profile = required(profile, &mut violations)?;
         violations.finish()?;
-        Ok(Self { profile, registration, expected, request_id })
+        Ok(Self { profile, locale, registration, expected, request_id })
     }
 }
 
-fn parse_expected(memberships: &[pb::ExpectedMembership], violations: &mut Violations) -> Vec<Expected> {
-    const FIELD: &str = "expected_memberships";
-    violations.require(
-        memberships.len() <= MOST_EXPECTED,
-        FIELD,
-        format_args!("must be at most {MOST_EXPECTED}"),
-    );
+/// The communities of `list`, where somebody is about to become a member.
+pub(super) fn parse_expected(
+    list: &str,
+    memberships: &[pb::ExpectedMembership],
+    violations: &mut Violations,
+) -> Vec<Expected> {
+    let number_fits = memberships.len() <= MOST_EXPECTED;
+    violations.require(number_fits, list, format_args!("must be at most {MOST_EXPECTED}"));
     let mut expected = Vec::new();
     for (place, membership) in memberships.iter().enumerate().take(MOST_EXPECTED) {
-        let field = |name| format!("{FIELD}[{place}].{name}");
+        let field = |name| format!("{list}[{place}].{name}");
         let community = violations.check(field("community"), membership.community.parse());
         let root = violations.check(field("root"), membership.root.parse());
         if let (Some(community), Some(root)) = (community, root) {
@@ -127,19 +137,23 @@ impl Registration {
     }
 }
 
-/// Makes the account of a person who has the mailbox, or makes one the person's that somebody else prepared.
-async fn register(
-    service: &Identity,
-    change: &Change,
+/// A person who registers, as he is kept.
+struct Newcomer<'a> {
     profile: Profile,
+    locale: String,
     hash: String,
-    terms_version: &str,
-) -> Result<Model, Error> {
+    terms_version: &'a str,
+}
+
+/// Makes the account of a person who has the mailbox, or makes one the person's that somebody else prepared.
+async fn register(service: &Identity, change: &Change, person: Newcomer<'_>) -> Result<Model, Error> {
+    let Newcomer { profile, locale, hash, terms_version } = person;
     let now = service.clock.now();
     if let Some(prepared) = account::hold_unproven(change, &profile.email).await? {
         let columns = vec![
             (Column::NameKey, Expr::value(name_key(&profile.full_name))),
             (Column::FullName, Expr::value(profile.full_name)),
+            (Column::Locale, Expr::value(locale)),
             (Column::PasswordHash, Expr::value(hash)),
             (Column::EmailVerified, Expr::value(true)),
             (Column::TermsVersion, Expr::value(terms_version)),
@@ -149,6 +163,7 @@ async fn register(
         return account::write(service, change, prepared.id, columns, "user.updated").await;
     }
     let mut row = account::new(service, profile, hash);
+    row.locale = locale;
     row.terms_version = terms_version.to_owned();
     row.terms_accept_time = Some(row.create_time);
     account::insert(service, change, &row).await?;
@@ -156,8 +171,14 @@ async fn register(
 }
 
 /// Makes an account without a password, and has its person asked by mail to choose one.
-async fn prepare(service: &Identity, change: &Change, profile: Profile) -> Result<Model, Error> {
+async fn prepare(
+    service: &Identity,
+    change: &Change,
+    profile: Profile,
+    locale: String,
+) -> Result<Model, Error> {
     let mut row = account::new(service, profile, String::new());
+    row.locale = locale;
     row.email_verified = false;
     account::insert(service, change, &row).await?;
     account_mail::notify(service, change, Kind::AccountCreated, &row).await?;

@@ -1,17 +1,19 @@
 use sea_orm::entity::prelude::*;
 use tonic::Code;
 use tonic_types::StatusExt as _;
-use usher_api::identity::{CreateUserRequest, GetUserRequest, User};
+use usher_api::identity::{CreateUserRequest, CreateUserResponse, ExpectMembershipsRequest, User};
 use usher_api::invitation as pb;
-use usher_api::name::UserName;
+use usher_api::name::{InvitationName, UserName};
 use usher_runtime::{Caller, EmailAddress, Failure, Violations};
 use uuid::Uuid;
 
 use crate::Invitation;
-use crate::acceptance::{claim, settle, settle_first};
+use crate::acceptance::{Consent, claim, settle, settle_first};
+use crate::entity::acceptance::Proof;
 use crate::entity::invitation::{Model, State};
 use crate::entity::{grant, invitation, token};
 use crate::error::Error;
+use crate::invitee::Invitee;
 use crate::offer;
 use crate::token::InvitationToken;
 
@@ -20,20 +22,85 @@ pub(crate) async fn accept_invitation(
     caller: &Caller,
     request: pb::AcceptInvitationRequest,
 ) -> Result<pb::AcceptInvitationResponse, Error> {
-    let row = find_by_token(service, &request.token).await?;
-    if row.state != State::Accepted {
-        row.require_pending(service.clock.now())?;
+    let (row, Accepting { user, proof, enrollment_required }) = match parse(&request)? {
+        Some(name) => from_inbox(service, caller, name).await?,
+        None => by_link(service, caller, &request.token, request.registration).await?,
+    };
+    let consent = Consent {
+        invitee: user.name.parse().map_err(Failure::internal)?,
+        proof,
+        terms_version: user.terms_version,
+        confirmed_fingerprint: request.confirmed_fingerprint,
+    };
+    let row = accept(service, caller, row.id, &consent).await?;
+    let grants = grant::of_invitation(&*service.database, row.id).await?;
+    let invitation = Some(row.to_proto(&grants, service.clock.now()));
+    Ok(pb::AcceptInvitationResponse { invitation, enrollment_required })
+}
+
+/// Whoever accepts.
+struct Accepting {
+    user: User,
+    proof: Proof,
+    /// Whether he has to enrol in a second factor when he signs in.
+    enrollment_required: bool,
+}
+
+/// Reads the request. The name of the invitation, if it is not told by a link.
+fn parse(request: &pb::AcceptInvitationRequest) -> Result<Option<InvitationName>, Failure> {
+    let mut violations = Violations::default();
+    violations.length("confirmed_fingerprint", &request.confirmed_fingerprint, 0..=64);
+    let mut name = None;
+    if !request.name.is_empty() {
+        name = violations.check("name", request.name.parse());
+        violations.require(request.token.is_empty(), "token", "must not be set beside `name`");
+        let registers = request.registration.is_some();
+        violations.require(!registers, "registration", "must not be set beside `name`: it takes the link");
     }
-    let invitee = match (request.registration, &caller.person) {
+    violations.finish()?;
+    Ok(name)
+}
+
+/// The signed-in person, and the invitation that he names.
+async fn from_inbox(
+    service: &Invitation,
+    caller: &Caller,
+    name: InvitationName,
+) -> Result<(Model, Accepting), Error> {
+    caller.person()?;
+    let person = Invitee::of(service, caller).await?;
+    let row = person.find(service, name).await?;
+    require_acceptable(service, &row)?;
+    require_second_factor(service, &row, &person.account).await?;
+    let accepting = Accepting { user: person.account, proof: Proof::Session, enrollment_required: false };
+    Ok((row, accepting))
+}
+
+/// The invitation of the link, and whoever accepts it by that.
+async fn by_link(
+    service: &Invitation,
+    caller: &Caller,
+    token: &str,
+    registration: Option<pb::Registration>,
+) -> Result<(Model, Accepting), Error> {
+    let row = find_by_token(service, token).await?;
+    require_acceptable(service, &row)?;
+    let accepting = match (registration, &caller.person) {
         (Some(registration), None) => register(service, &row, registration).await?,
-        (None, Some(_)) => signed_in(service, caller, &row).await?,
+        (None, Some(_)) => {
+            let user = signed_in(service, caller, &row).await?;
+            require_second_factor(service, &row, &user).await?;
+            Accepting { user, proof: Proof::Link, enrollment_required: false }
+        }
         (None, None) => return Err(Failure::TokenMissing.into()),
         (Some(_), Some(_)) => return Err(both_ways()),
     };
-    let row = accept(service, row.id, invitee).await?;
-    let grants = grant::of_invitation(&*service.database, row.id).await?;
-    let invitation = Some(row.to_proto(&grants, service.clock.now()));
-    Ok(pb::AcceptInvitationResponse { invitation })
+    Ok((row, accepting))
+}
+
+/// Whoever accepted may ask again.
+fn require_acceptable(service: &Invitation, row: &Model) -> Result<(), Error> {
+    if row.state == State::Accepted { Ok(()) } else { row.require_pending(service.clock.now()) }
 }
 
 /// The invitation behind a link. Malformed and unknown tokens are answered alike.
@@ -60,19 +127,23 @@ async fn register(
     service: &Invitation,
     row: &Model,
     registration: pb::Registration,
-) -> Result<UserName, Error> {
+) -> Result<Accepting, Error> {
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let request = CreateUserRequest {
         email: row.email.clone(),
         full_name: registration.full_name,
         password: registration.password,
         terms_version: registration.terms_version,
+        locale: registration.locale,
         request_id: row.id.to_string(),
         community_names: offer::community_names(service, &grants).await?,
         expected_memberships: grants.iter().map(|grant| grant.expected_membership(row.name().root)).collect(),
     };
     match service.identity.clone().create_user(request).await {
-        Ok(response) => user_name(response.into_inner().user),
+        Ok(response) => {
+            let CreateUserResponse { user, enrollment_required, .. } = response.into_inner();
+            Ok(Accepting { user: user.unwrap_or_default(), proof: Proof::Registration, enrollment_required })
+        }
         Err(status) if status.code() == Code::AlreadyExists => Err(Error::AccountExists),
         Err(status) if status.code() == Code::InvalidArgument => Err(invalid_registration(status, row)),
         Err(status) => Err(Failure::from_neighbour("identity", status).into()),
@@ -97,37 +168,43 @@ fn invalid_registration(status: tonic::Status, row: &Model) -> Error {
     violations.finish().err().unwrap_or_else(|| Failure::internal(status)).into()
 }
 
+/// Refuses a person without a second factor if a community asks for one. Who has what it takes is asked for it from now on.
+async fn require_second_factor(service: &Invitation, row: &Model, user: &User) -> Result<(), Error> {
+    if row.state == State::Accepted {
+        return Ok(());
+    }
+    let grants = grant::of_invitation(&*service.database, row.id).await?;
+    let request = ExpectMembershipsRequest {
+        user: user.name.clone(),
+        memberships: grants.iter().map(|grant| grant.expected_membership(row.name().root)).collect(),
+    };
+    let answer = service.identity.clone().expect_memberships(request).await;
+    let answer = answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner();
+    if answer.enrollment_required { Err(Error::MfaRequired) } else { Ok(()) }
+}
+
 /// The signed-in person, if the invitation is his.
-async fn signed_in(service: &Invitation, caller: &Caller, row: &Model) -> Result<UserName, Error> {
-    let request = caller.forward(GetUserRequest { name: caller.person()?.user.to_string() });
-    let answer = service.identity.clone().get_user(request).await;
-    let user = answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner().user;
-    let account = user.as_ref().and_then(|user| user.email.parse::<EmailAddress>().ok());
-    if account.is_none_or(|email| email.canonical() != row.email_canonical) {
+async fn signed_in(service: &Invitation, caller: &Caller, row: &Model) -> Result<User, Error> {
+    let person = Invitee::of(service, caller).await?;
+    if !person.is_invited_by(row) {
         let invited: EmailAddress = row.email.parse().map_err(Failure::internal)?;
         return Err(Error::EmailMismatch { invited_email: invited.masked() });
     }
-    if !user.as_ref().is_some_and(|user| user.email_verified) {
-        return Err(Error::EmailNotVerified);
-    }
-    user_name(user)
+    person.require_verified()?;
+    Ok(person.account)
 }
 
-fn user_name(user: Option<User>) -> Result<UserName, Error> {
-    let name = user.unwrap_or_default().name;
-    Ok(name.parse().map_err(Failure::internal)?)
-}
-
-/// Makes `invitee` the one who accepts. Of several at the same moment one wins; the same person gets the same answer again.
-async fn accept(service: &Invitation, id: Uuid, invitee: UserName) -> Result<Model, Error> {
-    if let Some(claimed) = claim(service, id, invitee).await? {
+/// Makes whoever consents the one who accepts. Of several at the same moment one wins; the same person gets the same answer again.
+async fn accept(service: &Invitation, caller: &Caller, id: Uuid, consent: &Consent) -> Result<Model, Error> {
+    if let Some(claimed) = claim(service, caller, id, consent).await? {
         return settle(service, claimed).await;
     }
     let row = find(service, id).await?;
-    let mine = row.invitee_id == Some(invitee.0);
+    let UserName(invitee) = consent.invitee;
+    let mine = row.invitee_id == Some(invitee);
     // Somebody else's acceptance is under way, or an earlier one of the same person.
     let row = if mine { settle(service, row).await? } else { settle_first(service, row).await? };
-    if row.state == State::Accepted && row.invitee_id == Some(invitee.0) {
+    if row.state == State::Accepted && row.invitee_id == Some(invitee) {
         return Ok(row);
     }
     row.require_pending(service.clock.now())?;

@@ -71,7 +71,7 @@ async fn resend(
     require_resendable(&row, &request.etag)?;
     let notify = limits::take_mails(service, &change, &[&email]).await?.first().copied().unwrap_or(false);
     let row = renew(service, &change, &row, inviter, ttl, notify).await?;
-    draft::revive(service, &change, &grants).await?;
+    draft::revive(service, &change, &grants, &judged.grants).await?;
     if request.rotate_token {
         lifecycle::forget_tokens(&change, row.id).await?;
     }
