@@ -38,6 +38,7 @@ impl Grant {
             roles: self.roles.iter().map(|(_, name)| name.to_string()).collect(),
             inheritance: inheritance.into(),
             outcome: outcome.into(),
+            offered_roles: Vec::new(),
         }
     }
 }
@@ -131,9 +132,9 @@ impl Judge {
         }
     }
 
-    /// Whether there is such a community among those that the grants name.
-    pub(crate) fn knows(&self, community: CommunityName) -> bool {
-        self.communities.contains_key(&community)
+    /// A community that a grant names, if there is one.
+    pub(crate) fn community(&self, community: CommunityName) -> Option<&community::Model> {
+        self.communities.get(&community)
     }
 
     /// Whether a community that a grant names is stopped, for whomever.
@@ -204,6 +205,15 @@ impl Judge {
             }
         }
         Ok(grant)
+    }
+
+    /// What the custom roles of `grant` hold, by name.
+    pub(crate) fn custom_roles<'j>(
+        &'j self,
+        grant: &'j Grant,
+    ) -> impl Iterator<Item = (&'j RoleName, BTreeSet<&'j str>)> {
+        let custom = grant.roles.iter().filter(|(id, _)| id.custom().is_some());
+        custom.map(|(id, name)| (name, self.catalogue.permissions_of(*id)))
     }
 
     /// Rule 9: what the role amounts to is within what the giver holds, as far as the grant reaches.

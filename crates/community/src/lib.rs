@@ -8,7 +8,7 @@
 //! | `tree.rs`, `consistency.rs` | holding a tree while it changes, and the tokens that name a change |
 //! | `catalogue.rs` | permissions: Usher's own, registered ones, aliases |
 //! | `role.rs`, `role_draft.rs`, `role_usage.rs` | built-in roles, custom roles as requests say them, and who uses one |
-//! | `grants.rs` | whether somebody may give roles or take them |
+//! | `grants.rs`, `role_drift.rs` | whether somebody may give roles or take them; roles that changed since they were offered |
 //! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
 //! | `connection.rs` | the identity providers of communities, which the identity service keeps |
 //! | `enrolment.rs` | who becomes a member by signing in at the community's identity provider |
@@ -48,6 +48,7 @@ mod purge;
 mod reach;
 mod role;
 mod role_draft;
+mod role_drift;
 mod role_usage;
 mod roster;
 mod rpc;

@@ -9,7 +9,7 @@ use usher_api::name::CommunityName;
 use usher_runtime::{EmailAddress, Timestamp, Violations};
 
 use crate::entity::community;
-use crate::entity::settings::{Column, DirectAddition, Entity, Model};
+use crate::entity::settings::{Column, DirectAddition, Entity, Model, RoleDrift};
 
 const MOST_DOMAINS: usize = 100;
 const SEATS: std::ops::RangeInclusive<i32> = 0..=10_000_000;
@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) session_duration: Option<i64>,
     pub(crate) deactivate_inactive_members: bool,
     pub(crate) direct_addition: Option<DirectAddition>,
+    pub(crate) role_drift: Option<RoleDrift>,
 }
 
 impl Settings {
@@ -49,6 +50,7 @@ impl Settings {
             deactivate_inactive_members: self.deactivate_inactive_members
                 || other.deactivate_inactive_members,
             direct_addition: self.direct_addition.max(other.direct_addition),
+            role_drift: self.role_drift.max(other.role_drift),
         }
     }
 
@@ -60,6 +62,11 @@ impl Settings {
     /// Who may be made a member without being asked.
     pub(crate) fn direct_addition(&self) -> DirectAddition {
         self.direct_addition.unwrap_or(DirectAddition::Anybody)
+    }
+
+    /// What becomes of offers of roles that were changed.
+    pub(crate) fn role_drift(&self) -> RoleDrift {
+        self.role_drift.unwrap_or(RoleDrift::AcceptAsOffered)
     }
 
     /// Sets the fields that `mask` names to what the request says.
@@ -104,7 +111,10 @@ impl Settings {
                 "deactivate_inactive_members" => {
                     self.deactivate_inactive_members = asked.deactivate_inactive_members;
                 }
-                _ => self.direct_addition = parse_direct_addition(asked.direct_addition, violations),
+                "direct_addition" => {
+                    self.direct_addition = parse_direct_addition(asked.direct_addition, violations);
+                }
+                _ => self.role_drift = parse_role_drift(asked.role_drift, violations),
             }
         }
     }
@@ -121,6 +131,7 @@ impl Settings {
             session_duration: self.session_duration,
             deactivate_inactive_members: self.deactivate_inactive_members,
             direct_addition: self.direct_addition,
+            role_drift: self.role_drift,
             version,
             update_time: now,
         }
@@ -141,6 +152,7 @@ impl Settings {
             session_duration: duration(self.session_duration),
             deactivate_inactive_members: self.deactivate_inactive_members,
             direct_addition: direct_addition_to_proto(self.direct_addition).into(),
+            role_drift: role_drift_to_proto(self.role_drift).into(),
             etag: row.map(|row| row.version.to_string()).unwrap_or_default(),
             update_time: row.filter(|row| row.version > 0).map(|row| row.update_time.into()),
         }
@@ -148,7 +160,7 @@ impl Settings {
 }
 
 /// The fields that can be changed.
-pub(crate) const FIELDS: [&str; 7] = [
+pub(crate) const FIELDS: [&str; 8] = [
     "allowed_email_domains",
     "seat_limit",
     "max_invitation_life",
@@ -156,6 +168,7 @@ pub(crate) const FIELDS: [&str; 7] = [
     "session_duration",
     "deactivate_inactive_members",
     "direct_addition",
+    "role_drift",
 ];
 
 /// Whether `field` of settings is set in a request.
@@ -167,7 +180,8 @@ pub(crate) fn is_filled(asked: &pb::CommunitySettings, field: &str) -> bool {
         "enforce_two_factor" => asked.enforce_two_factor,
         "session_duration" => asked.session_duration.is_some(),
         "deactivate_inactive_members" => asked.deactivate_inactive_members,
-        _ => asked.direct_addition != 0,
+        "direct_addition" => asked.direct_addition != 0,
+        _ => asked.role_drift != 0,
     }
 }
 
@@ -229,6 +243,28 @@ fn direct_addition_to_proto(value: Option<DirectAddition>) -> pb::DirectAddition
     }
 }
 
+fn parse_role_drift(asked: i32, violations: &mut Violations) -> Option<RoleDrift> {
+    match pb::RoleDrift::try_from(asked) {
+        Ok(pb::RoleDrift::Unspecified) => None,
+        Ok(pb::RoleDrift::AcceptAsOffered) => Some(RoleDrift::AcceptAsOffered),
+        Ok(pb::RoleDrift::AskAgain) => Some(RoleDrift::AskAgain),
+        Ok(pb::RoleDrift::Refuse) => Some(RoleDrift::Refuse),
+        Err(_) => {
+            violations.add("settings.role_drift", "must be a known value");
+            None
+        }
+    }
+}
+
+fn role_drift_to_proto(value: Option<RoleDrift>) -> pb::RoleDrift {
+    match value {
+        None => pb::RoleDrift::Unspecified,
+        Some(RoleDrift::AcceptAsOffered) => pb::RoleDrift::AcceptAsOffered,
+        Some(RoleDrift::AskAgain) => pb::RoleDrift::AskAgain,
+        Some(RoleDrift::Refuse) => pb::RoleDrift::Refuse,
+    }
+}
+
 impl From<&Model> for Settings {
     fn from(row: &Model) -> Self {
         let domains = row.allowed_email_domains.as_ref();
@@ -240,6 +276,7 @@ impl From<&Model> for Settings {
             session_duration: row.session_duration,
             deactivate_inactive_members: row.deactivate_inactive_members,
             direct_addition: row.direct_addition,
+            role_drift: row.role_drift,
         }
     }
 }
@@ -282,6 +319,7 @@ mod tests {
             seat_limit: Some(10),
             session_duration: Some(900),
             direct_addition: Some(DirectAddition::TreeMembers),
+            role_drift: Some(RoleDrift::Refuse),
             ..Settings::default()
         };
         let own = Settings {
@@ -292,11 +330,13 @@ mod tests {
             session_duration: Some(1_800),
             deactivate_inactive_members: true,
             direct_addition: Some(DirectAddition::Anybody),
+            role_drift: Some(RoleDrift::AskAgain),
         };
         let expected = Settings {
             allowed_email_domains: Some(domains(&["b.example"])),
             session_duration: Some(900),
             direct_addition: Some(DirectAddition::TreeMembers),
+            role_drift: Some(RoleDrift::Refuse),
             ..own.clone()
         };
         assert_eq!(above.clone().strictest(own.clone()), expected);

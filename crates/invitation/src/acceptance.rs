@@ -2,7 +2,8 @@
 //!
 //! An acceptance touches the database of this service and that of the community service. It goes
 //!
-//! 1. **claim**: a compare-and-set marks the pending invitation with a new id; from here on nothing else changes it;
+//! 1. **claim**: a compare-and-set marks the pending invitation with a new id, and what the person said yes to is kept; from here
+//!    on nothing else changes it;
 //! 2. **apply**: the community service checks the inviter's authority and makes the memberships in one transaction. Its
 //!    decision stands: the same claim gets the same answer however often it is asked;
 //! 3. **settle**: the invitation becomes accepted, or, if the community service refused, free and pending again.
@@ -17,10 +18,11 @@ use usher_api::community::apply_grants_response::Decision;
 use usher_api::community::{ApplyGrantsRequest, Grant};
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::clock::micros;
-use usher_runtime::{Change, Failure, database};
+use usher_runtime::{Caller, Change, Failure, database};
 use uuid::Uuid;
 
 use crate::Invitation;
+use crate::entity::acceptance::{self, Proof};
 use crate::entity::grant;
 use crate::entity::invitation::{Column, Entity, Model, State};
 use crate::error::Error;
@@ -29,23 +31,52 @@ use crate::lifecycle::{self, Fact, tell};
 /// How many acceptances that came to nothing a change of the invitation waits for.
 const MOST_CLAIMS: usize = 3;
 
-/// Claims `invitation` for `invitee`. `None` if it is not free and pending at this moment.
+/// The yes of a person, and what shows that it is that of whom was invited.
+pub(crate) struct Consent {
+    pub(crate) invitee: UserName,
+    pub(crate) proof: Proof,
+    /// The version of the terms of service that he accepted last.
+    pub(crate) terms_version: String,
+    /// The changes of roles that he agreed to. Empty if he was not asked.
+    pub(crate) confirmed_fingerprint: String,
+}
+
+/// Claims `invitation` for whoever consents. `None` if it is not free and pending at this moment.
 pub(crate) async fn claim(
     service: &Invitation,
+    caller: &Caller,
     invitation: Uuid,
-    invitee: UserName,
+    consent: &Consent,
 ) -> Result<Option<Model>, Error> {
-    let connection = &*service.database;
-    let lease = database::now(connection).add(micros(service.config.acceptance_lease));
+    let now = service.clock.now();
+    let claim = service.random.uuid(now);
+    let change = service.database.change().await?;
+    let lease = database::now(&*change).add(micros(service.config.acceptance_lease));
     let claimed = Entity::update_many()
-        .col_expr(Column::ClaimId, Expr::value(service.random.uuid(service.clock.now())))
+        .col_expr(Column::ClaimId, Expr::value(claim))
         .col_expr(Column::ClaimLeaseTime, lease)
-        .col_expr(Column::InviteeId, Expr::value(invitee.0))
+        .col_expr(Column::InviteeId, Expr::value(consent.invitee.0))
         .filter(Column::Id.eq(invitation))
-        .filter(lifecycle::free_and_pending(connection))
-        .exec_with_returning(connection)
+        .filter(lifecycle::free_and_pending(&*change))
+        .exec_with_returning(&*change)
         .await?;
-    Ok(claimed.into_iter().next())
+    let Some(row) = claimed.into_iter().next() else { return Ok(None) };
+    let evidence = acceptance::Model {
+        invitation_id: invitation,
+        claim_id: claim,
+        invitee_id: consent.invitee.0,
+        proof: consent.proof,
+        session_id: caller.person.as_ref().map(|person| person.session),
+        terms_version: consent.terms_version.clone(),
+        confirmed_fingerprint: consent.confirmed_fingerprint.clone(),
+        source_address: caller.source.map(|address| address.to_string()),
+        consent_time: now,
+        accept_time: None,
+    };
+    let evidence = acceptance::ActiveModel::from(evidence).reset_all();
+    acceptance::Entity::insert(evidence).exec_without_returning(&*change).await?;
+    change.commit().await?;
+    Ok(Some(row))
 }
 
 /// Brings the acceptance that `row` is claimed for to its end and returns the invitation as it is then. Rows without a claim
@@ -56,12 +87,14 @@ pub(crate) async fn claim(
 pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Error> {
     let (Some(claim), Some(invitee)) = (row.claim_id, row.invitee_id) else { return Ok(row) };
     let grants = grant::of_invitation(&*service.database, row.id).await?;
+    let consent = acceptance::Entity::find_by_id(row.id).one(&*service.database).await?;
     let request = ApplyGrantsRequest {
         invitation: row.name().to_string(),
         inviter: UserName(row.inviter_id).to_string(),
         invitee: UserName(invitee).to_string(),
-        grants: grants.iter().map(grant::Model::to_proto).collect(),
+        grants: grants.iter().map(grant::Model::to_offer).collect(),
         request_id: claim.to_string(),
+        confirmed_fingerprint: consent.map(|consent| consent.confirmed_fingerprint).unwrap_or_default(),
     };
     let answer = service.community.clone().apply_grants(request).await;
     let answer = answer.map_err(|status| Failure::from_neighbour("community", status))?;
@@ -69,7 +102,11 @@ pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Er
         Some(Decision::Applied(applied)) => accepted(service, &row, claim, &applied.grants).await,
         Some(Decision::Refused(refused)) => {
             release(service, claim).await?;
-            Err(Error::NotGiven { reason: refused.reason(), communities: refused.communities })
+            Err(Error::NotGiven {
+                reason: refused.reason(),
+                communities: refused.communities,
+                changes: refused.role_changes.map(Box::new),
+            })
         }
         None => Err(Failure::internal("the community service did not decide").into()),
     }
@@ -124,6 +161,11 @@ async fn accepted(
         return settled.ok_or(Error::NotFound);
     };
     record_outcomes(&change, row.id, outcomes).await?;
+    acceptance::Entity::update_many()
+        .col_expr(acceptance::Column::AcceptTime, Expr::value(now))
+        .filter(acceptance::Column::ClaimId.eq(claim))
+        .exec(&*change)
+        .await?;
     tell(service, &change, &row, Fact::Accepted).await?;
     change.commit().await?;
     tracing::info!(invitation = %row.name(), "invitation {} accepted", row.id);
@@ -145,12 +187,20 @@ async fn record_outcomes(change: &Change, invitation: Uuid, outcomes: &[Grant]) 
 
 /// Frees the invitation of a claim that was refused.
 async fn release(service: &Invitation, claim: Uuid) -> Result<(), Error> {
-    Entity::update_many()
+    let change = service.database.change().await?;
+    let freed = Entity::update_many()
         .col_expr(Column::ClaimId, Expr::value(None::<Uuid>))
         .col_expr(Column::ClaimLeaseTime, Expr::value(None::<i64>))
         .col_expr(Column::InviteeId, Expr::value(None::<Uuid>))
         .filter(Column::ClaimId.eq(claim))
-        .exec(&*service.database)
+        .exec(&*change)
         .await?;
-    Ok(())
+    // Only after the invitation, in the order in which a claim takes them.
+    if freed.rows_affected > 0 {
+        acceptance::Entity::delete_many()
+            .filter(acceptance::Column::ClaimId.eq(claim))
+            .exec(&*change)
+            .await?;
+    }
+    Ok(change.commit().await?)
 }

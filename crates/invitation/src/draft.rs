@@ -96,6 +96,7 @@ fn grant_rows(row: &invitation::Model, grants: &[Grant]) -> Result<Vec<grant::Mo
             community_id: community.0,
             position: i32::try_from(position).map_err(Failure::internal)?,
             roles: grant.roles.join(","),
+            offered_roles: grant::offered_roles(grant),
             inheritance: grant.inheritance,
             outcome: 0,
             email_canonical: row.email_canonical.clone(),
@@ -154,7 +155,7 @@ pub(crate) async fn offer_instead(
     Ok(rows)
 }
 
-/// Makes the grants of an invitation that is pending again live again.
+/// Makes the grants of an invitation that is pending again live again, with the roles as the community service found them now.
 ///
 /// # Errors
 /// [`Error::AlreadyPending`] if another invitation took a community meanwhile; `change` must then be dropped.
@@ -162,17 +163,26 @@ pub(crate) async fn revive(
     service: &Invitation,
     change: &Change,
     grants: &[grant::Model],
+    renewed: &[Grant],
 ) -> Result<(), Error> {
     let Some(own) = grants.first() else { return Ok(()) };
     lifecycle::expire(service, change, invitation::Column::Id.in_subquery(in_the_way(grants))).await?;
     if let Some(conflict) = conflict(change, grants).await? {
         return Err(conflict);
     }
-    grant::Entity::update_many()
-        .col_expr(grant::Column::Live, Expr::value(true))
-        .filter(grant::Column::InvitationId.eq(own.invitation_id))
-        .exec(&**change)
-        .await?;
+    let own_grants =
+        || grant::Entity::update_many().filter(grant::Column::InvitationId.eq(own.invitation_id));
+    own_grants().col_expr(grant::Column::Live, Expr::value(true)).exec(&**change).await?;
+    for (row, grant) in grants.iter().zip(renewed) {
+        let offered_roles = grant::offered_roles(grant);
+        if offered_roles != row.offered_roles {
+            own_grants()
+                .col_expr(grant::Column::OfferedRoles, Expr::value(offered_roles))
+                .filter(grant::Column::CommunityId.eq(row.community_id))
+                .exec(&**change)
+                .await?;
+        }
+    }
     Ok(())
 }
 

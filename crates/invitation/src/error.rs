@@ -2,7 +2,7 @@
 
 use sea_orm::DbErr;
 use tonic::{Code, Status};
-use usher_api::community::GrantRefusal;
+use usher_api::community::{GrantRefusal, RoleChanges};
 use usher_api::invitation::ErrorReason;
 use usher_api::name::{CommunityName, InvitationName};
 use usher_runtime::{Failure, Refusal};
@@ -40,6 +40,8 @@ pub enum Error {
         reason: GrantRefusal,
         /// Where.
         communities: Vec<String>,
+        /// How the roles changed, if that is why.
+        changes: Option<Box<RoleChanges>>,
     },
     /// Another person's invitation.
     #[error("the invitation is for another address")]
@@ -78,6 +80,8 @@ impl Error {
                 | GrantRefusal::InviterNotAuthorized
                 | GrantRefusal::CommunityNotActive
                 | GrantRefusal::MemberSuspended
+                | GrantRefusal::RoleChanged
+                | GrantRefusal::RoleChangeNotConfirmed
                 | GrantRefusal::RoleDeleted => Code::FailedPrecondition,
             },
             Self::EmailMismatch { .. } => Code::PermissionDenied,
@@ -103,6 +107,8 @@ impl Error {
                 GrantRefusal::MemberSuspended => ErrorReason::MemberSuspended,
                 GrantRefusal::SeatLimitReached => ErrorReason::SeatLimitReached,
                 GrantRefusal::RoleDeleted => ErrorReason::RoleDeleted,
+                GrantRefusal::RoleChanged => ErrorReason::RoleChanged,
+                GrantRefusal::RoleChangeNotConfirmed => ErrorReason::RoleChangeNotConfirmed,
             },
             Self::EmailMismatch { .. } => ErrorReason::EmailMismatch,
             Self::EmailNotVerified => ErrorReason::EmailNotVerified,
@@ -123,7 +129,17 @@ impl Error {
             | Self::AlreadyAccepted(name) => {
                 vec![("invitation", name.to_string())]
             }
-            Self::NotGiven { communities, .. } => vec![("communities", communities.join(","))],
+            Self::NotGiven { reason, communities, changes } => {
+                let mut metadata = vec![("communities", communities.join(","))];
+                if let Some(changes) = changes {
+                    metadata.push(("gained", at_most(&changes.gained)));
+                    metadata.push(("lost", at_most(&changes.lost)));
+                }
+                if let (GrantRefusal::RoleChangeNotConfirmed, Some(changes)) = (reason, changes) {
+                    metadata.push(("fingerprint", changes.fingerprint.clone()));
+                }
+                metadata
+            }
             Self::EmailMismatch { invited_email } => vec![("invited_email", invited_email.clone())],
             Self::NotFound
             | Self::EmailNotVerified
@@ -143,6 +159,18 @@ impl Error {
             message: self.to_string(),
         }
     }
+}
+
+/// How many permissions a refusal names: it travels in headers, which have bounds.
+const MOST_NAMED: usize = 40;
+
+/// Names, separated by commas. What is left out is told by dots.
+fn at_most(names: &[String]) -> String {
+    let mut named = names[..names.len().min(MOST_NAMED)].join(",");
+    if names.len() > MOST_NAMED {
+        named.push_str(",…");
+    }
+    named
 }
 
 impl From<DbErr> for Error {

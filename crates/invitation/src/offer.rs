@@ -31,7 +31,7 @@ pub(crate) async fn require_acceptable(service: &Invitation, grants: &[grant::Mo
     if stopped.is_empty() {
         return Ok(());
     }
-    Err(Error::NotGiven { reason: GrantRefusal::CommunityNotActive, communities: stopped })
+    Err(Error::NotGiven { reason: GrantRefusal::CommunityNotActive, communities: stopped, changes: None })
 }
 
 /// The state that the community is in fact in. One that is gone is like one that is deleted.

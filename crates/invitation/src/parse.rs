@@ -97,7 +97,7 @@ mod tests {
 
     fn grant(community: &str, roles: &[&str], inheritance: i32) -> Grant {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-        Grant { community: community.to_owned(), roles, inheritance, outcome: 0 }
+        Grant { community: community.to_owned(), roles, inheritance, ..Grant::default() }
     }
 
     #[test]

@@ -2,11 +2,18 @@ use futures::future::join_all;
 use sandbox::Caller;
 use tonic::Code;
 use usher_api::community::apply_grants_response::Decision;
-use usher_api::community::{ApplyGrantsRequest, Grant, GrantOutcome, Inheritance};
+use usher_api::community::{
+    ApplyGrantsRequest, CommunitySettings, Grant, GrantOutcome, GrantRefusal, Inheritance, OfferedRole,
+    RefusedGrants, RoleDrift,
+};
 use uuid::Uuid;
 
 use super::{
-    alone, application, decide, enrol, holder, invitation_service, may, no_community, somebody, told,
+    alone, application, ask_of_members, decide, enrol, holder, invitation_service, may, no_community,
+    somebody, told,
+};
+use crate::support::acts::{
+    choose, delete_community, reactivate_community, set_permissions, suspend_community,
 };
 use crate::support::people::admin;
 use crate::support::refusal::{refused, refused_fields};
@@ -22,13 +29,19 @@ fn applied(decision: Decision) -> Vec<GrantOutcome> {
     }
 }
 
+/// Why nothing was given.
+#[track_caller]
+fn refusal(decision: Decision) -> RefusedGrants {
+    match decision {
+        Decision::Refused(refused) => refused,
+        Decision::Applied(applied) => panic!("applied {:?}", applied.grants),
+    }
+}
+
 /// The communities in which the inviter cannot give.
 #[track_caller]
 fn refused_in(decision: Decision) -> Vec<String> {
-    match decision {
-        Decision::Refused(refused) => refused.communities,
-        Decision::Applied(applied) => panic!("applied {:?}", applied.grants),
-    }
+    refusal(decision).communities
 }
 
 #[tokio::test]
@@ -70,17 +83,154 @@ async fn tells_new_roles_from_those_held_already() {
 }
 
 #[tokio::test]
-async fn all_grants_are_applied_or_none() {
+async fn what_the_inviter_may_no_longer_give_keeps_nobody_from_the_rest() {
     let admin = admin().await;
     let tree = mssp(&admin, 2).await;
     let (user, one, two) = (somebody(), &tree.inside[0], &tree.inside[1]);
     let manager =
         holder(&admin, &tree.root, vec![grant(one, &["manage_member"]), grant(two, &["guest"])]).await;
-    let grants = vec![grant(one, &["guest"]), grant(two, &["guest"])];
+    // Where he does not invite, and where he does but the role is more than he holds.
+    let grants = vec![grant(two, &["guest"]), grant(one, &["guest"])];
     let decision = decide(application(&tree.root, &manager.name, &user, grants)).await;
-    assert_eq!(refused_in(decision), [two.clone()]);
-    assert!(!may(&user, one, "communities.get").await);
+    assert_eq!(applied(decision), [GrantOutcome::OverCeiling, GrantOutcome::Granted]);
+    assert!(may(&user, one, "communities.get").await && !may(&user, two, "communities.get").await);
+    assert!(told(two, &user).await.is_empty());
+    // A grant is given whole or not at all.
+    let beyond = vec![grant(one, &["guest", "admin"])];
+    assert_eq!(
+        refused_in(decide(application(&tree.root, &manager.name, &user, beyond)).await),
+        [one.clone()]
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_given_while_a_community_that_is_offered_is_suspended() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 3).await;
+    let (user, one, two, three) = (somebody(), &tree.inside[0], &tree.inside[1], &tree.inside[2]);
+    suspend_community(&admin, two).await;
+    delete_community(&admin, three).await;
+    let grants = || vec![grant(one, &["guest"]), grant(two, &["guest"]), grant(three, &["guest"])];
+    let refusal = refusal(decide(application(&tree.root, &admin.name, &user, grants())).await);
+    assert_eq!(
+        (refusal.reason(), refusal.communities.as_slice()),
+        (GrantRefusal::CommunityNotActive, &[two.clone()][..])
+    );
     assert!(told(one, &user).await.is_empty());
+    reactivate_community(&admin, two).await;
+    let outcomes = applied(decide(application(&tree.root, &admin.name, &user, grants())).await);
+    assert_eq!(outcomes, [GrantOutcome::Granted, GrantOutcome::Granted, GrantOutcome::CommunityDeleted]);
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_given_the_reason_is_what_somebody_can_mend() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 4).await;
+    let [full, gone, beyond, deleted] = [0, 1, 2, 3].map(|place| &tree.inside[place]);
+    let manager = holder(&admin, &tree.root, vec![grant(&tree.root, &["manage_member"])]).await;
+    ask_of_members(&admin, full, CommunitySettings { seat_limit: 1, ..CommunitySettings::default() }).await;
+    enrol(&admin, &tree.root, &somebody(), vec![grant(full, &["guest"])]).await;
+    let missing = format!("{gone}/roles/{}", Uuid::new_v4());
+    delete_community(&admin, deleted).await;
+    let all = [
+        (grant(beyond, &["admin"]), GrantRefusal::InviterNotAuthorized),
+        (grant(full, &["guest"]), GrantRefusal::SeatLimitReached),
+        (grant(gone, &[&missing]), GrantRefusal::RoleDeleted),
+        (grant(deleted, &["guest"]), GrantRefusal::CommunityNotActive),
+    ];
+    for first in 0..all.len() {
+        let (offered, expected) = (all[first..].iter().rev().map(|(grant, _)| grant.clone()), all[first].1);
+        let user = somebody();
+        let decision = decide(application(&tree.root, &manager.name, &user, offered.collect())).await;
+        let refusal = refusal(decision);
+        assert_eq!(refusal.reason(), expected);
+        assert_eq!(refusal.communities, [all[first].0.community.clone()]);
+    }
+    // With one that can be given, they all are outcomes.
+    let offered = all.iter().map(|(grant, _)| grant.clone()).chain([alone(&tree.root, &["guest"])]);
+    let outcomes =
+        applied(decide(application(&tree.root, &manager.name, &somebody(), offered.collect())).await);
+    let expected = [
+        GrantOutcome::OverCeiling,
+        GrantOutcome::SeatLimit,
+        GrantOutcome::RoleDeleted,
+        GrantOutcome::CommunityDeleted,
+        GrantOutcome::Granted,
+    ];
+    assert_eq!(outcomes, expected);
+}
+
+#[tokio::test]
+async fn a_role_that_changed_is_given_as_the_strictest_community_has_it() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    let place = &tree.inside[0];
+    let role = role(&admin, &tree.root, &["communities.get", "members.list"]).await;
+    let offer = |permissions: &[&str]| Grant {
+        offered_roles: vec![OfferedRole {
+            role: role.clone(),
+            permissions: permissions.iter().map(|it| (*it).to_owned()).collect(),
+        }],
+        ..grant(place, &[&role])
+    };
+    let same = offer(&["communities.get", "members.list"]);
+    let (less, more) =
+        (offer(&["communities.get"]), offer(&["communities.get", "members.list", "roles.list"]));
+    let apply =
+        |offer: &Grant| decide(application(&tree.root, &admin.name, &somebody(), vec![offer.clone()]));
+    let (asked, refused) = (GrantRefusal::RoleChangeNotConfirmed, GrantRefusal::RoleChanged);
+    // Above, below, and what then becomes of a role that gained something and of one that lost something.
+    let unset = RoleDrift::Unspecified;
+    for (above, below, gained, lost) in [
+        (unset, unset, Some(asked), None),
+        (unset, RoleDrift::AcceptAsOffered, Some(asked), None),
+        (RoleDrift::AskAgain, RoleDrift::AcceptAsOffered, Some(asked), Some(asked)),
+        (RoleDrift::AskAgain, RoleDrift::Refuse, Some(refused), Some(refused)),
+        (RoleDrift::Refuse, unset, Some(refused), Some(refused)),
+    ] {
+        for (community, policy) in [(&tree.root, above), (place, below)] {
+            choose(&admin, community, policy).await;
+        }
+        assert_eq!(applied(apply(&same).await), [GrantOutcome::Granted]);
+        for (offer, expected) in [(&less, gained), (&more, lost)] {
+            match expected {
+                None => assert_eq!(applied(apply(offer).await), [GrantOutcome::Granted]),
+                Some(reason) => {
+                    assert_eq!(refusal(apply(offer).await).reason(), reason, "{above:?} {below:?}")
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_agrees_to_a_changed_role_gets_it_unless_it_changed_once_more() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let role = role(&admin, &place, &["communities.get"]).await;
+    let before = vec![OfferedRole { role: role.clone(), permissions: vec!["apiKeys.list".to_owned()] }];
+    let offered = Grant { offered_roles: before, ..grant(&place, &[&role, "guest"]) };
+    let user = somebody();
+    let asked = application(&place, &admin.name, &user, vec![offered]);
+    let refusal = refusal(decide(asked.clone()).await);
+    let changes = refusal.role_changes.unwrap();
+    assert_eq!(refusal.communities, [place.clone()]);
+    assert_eq!(
+        (&changes.gained[..], &changes.lost[..]),
+        (&["communities.get".to_owned()][..], &["apiKeys.list".to_owned()][..])
+    );
+    assert!(told(&place, &user).await.is_empty());
+
+    let confirmed = |fingerprint: &str| ApplyGrantsRequest {
+        confirmed_fingerprint: fingerprint.to_owned(),
+        request_id: Uuid::new_v4().to_string(),
+        ..asked.clone()
+    };
+    set_permissions(&admin, &role, &["communities.get", "members.list"]).await;
+    let again = self::refusal(decide(confirmed(&changes.fingerprint)).await).role_changes.unwrap();
+    assert_ne!(again.fingerprint, changes.fingerprint);
+    set_permissions(&admin, &role, &["communities.get"]).await;
+    assert_eq!(applied(decide(confirmed(&changes.fingerprint)).await), [GrantOutcome::Granted]);
 }
 
 #[tokio::test]
@@ -109,7 +259,7 @@ async fn inherited_authority_is_enough_and_nothing_goes_beyond_it() {
     let try_to_give = |inviter: &str, grants| decide(application(root, inviter, &somebody(), grants));
     applied(try_to_give(&manager.name, vec![grant(inside, &["guest"]), grant(root, &["guest"])]).await);
     let beyond = try_to_give(&manager.name, vec![grant(inside, &["admin"]), grant(root, &["guest"])]).await;
-    assert_eq!(refused_in(beyond), [inside.clone()]);
+    assert_eq!(applied(beyond), [GrantOutcome::OverCeiling, GrantOutcome::Granted]);
     applied(try_to_give(&outer.name, vec![alone(root, &["admin"])]).await);
     assert_eq!(refused_in(try_to_give(&outer.name, vec![grant(root, &["guest"])]).await), [root.clone()]);
     assert_eq!(refused_in(try_to_give(&outer.name, vec![grant(inside, &["guest"])]).await), [inside.clone()]);

@@ -64,9 +64,14 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
         full_name: "Noor".to_owned(),
         password: PASSWORD.to_owned(),
         terms_version: TERMS.to_owned(),
+        ..Registration::default()
     };
     let anyone = Caller::nobody_at(&suite.description);
-    let accept = AcceptInvitationRequest { token: mail.token(), registration: Some(registration) };
+    let accept = AcceptInvitationRequest {
+        token: mail.token(),
+        registration: Some(registration),
+        ..AcceptInvitationRequest::default()
+    };
     anyone.invitation().accept_invitation(accept).await.unwrap();
     let guest = Person::signed_in(&anyone, email, PASSWORD).await;
     let refresh = RefreshSessionRequest {

@@ -90,10 +90,12 @@ async fn a_guest_enrols_while_registering() {
         full_name: "Noor".to_owned(),
         password: PASSWORD.to_owned(),
         terms_version: TERMS.to_owned(),
+        ..Registration::default()
     };
     let accept = AcceptInvitationRequest {
         token: token(&admin, &invitation.name).await,
         registration: Some(registration),
+        ..AcceptInvitationRequest::default()
     };
     Caller::nobody().invitation().accept_invitation(accept).await.unwrap();
     let asked = challenge(&email).await;

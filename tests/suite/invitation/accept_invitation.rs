@@ -1,26 +1,34 @@
 use sandbox::Caller;
 use tonic::{Code, Status};
-use usher_api::community::{GetCommunityRequest, Grant, GrantOutcome, Inheritance};
+use usher_api::community::{GetCommunityRequest, Grant, GrantOutcome, Inheritance, RoleDrift};
+use usher_api::identity::{AuthenticateRequest, GetUserRequest, RefreshSessionRequest, User};
 use usher_api::invitation::{
-    AcceptInvitationRequest, AcceptInvitationResponse, GetInvitationRequest, InvitationState, Registration,
-    RevokeInvitationRequest,
+    AcceptInvitationRequest, AcceptInvitationResponse, GetInvitationRequest, Invitation, InvitationState,
+    Registration, ResendInvitationRequest, ResolveInvitationTokenRequest, RevokeInvitationRequest,
 };
 
+use crate::support::acts::{choose, set_permissions, set_roles};
 use crate::support::address;
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{accept, allowed, expired, grant, invite, join, managed, mssp, token};
+use crate::support::rows::unprove_mailbox;
+use crate::support::tree::{accept, allowed, expired, grant, invite, join, managed, mssp, role, token};
 
 fn registration() -> Registration {
     Registration {
         full_name: "Noor Haddad".to_owned(),
         password: PASSWORD.to_owned(),
         terms_version: TERMS.to_owned(),
+        ..Registration::default()
     }
 }
 
 async fn register(token: &str, registration: Registration) -> Result<AcceptInvitationResponse, Status> {
-    let request = AcceptInvitationRequest { token: token.to_owned(), registration: Some(registration) };
+    let request = AcceptInvitationRequest {
+        token: token.to_owned(),
+        registration: Some(registration),
+        ..AcceptInvitationRequest::default()
+    };
     Caller::nobody().invitation().accept_invitation(request).await.map(tonic::Response::into_inner)
 }
 
@@ -37,6 +45,140 @@ async fn a_new_person_registers_and_is_a_member() {
     assert_eq!(accepted.invitee, guest.name);
     assert!(allowed(&guest, &community, "communities.get").await);
     assert!(!allowed(&guest, &community, "invitations.create").await);
+}
+
+/// Has `guest` accept signed in, agreeing to what the fingerprint stands for.
+async fn confirm(guest: &Person, token: &str, fingerprint: &str) -> Result<Invitation, Status> {
+    let request = AcceptInvitationRequest {
+        token: token.to_owned(),
+        confirmed_fingerprint: fingerprint.to_owned(),
+        ..AcceptInvitationRequest::default()
+    };
+    let answer = guest.caller.invitation().accept_invitation(request).await?;
+    Ok(answer.into_inner().invitation.expect("it comes"))
+}
+
+async fn account(guest: &Person) -> User {
+    let request = GetUserRequest { name: "users/me".to_owned() };
+    guest.caller.identity().get_user(request).await.unwrap().into_inner().user.unwrap()
+}
+
+#[tokio::test]
+async fn whoever_registers_is_written_to_in_his_language() {
+    let admin = admin().await;
+    let (community, email) = (managed(&admin).await, address("guest"));
+    let invitation = invite(&admin, &community, &email, vec![grant(&community, &["guest"])]).await;
+    let french = Registration { locale: "FR_ca".to_owned(), ..registration() };
+    register(&token(&admin, &invitation.name).await, french).await.unwrap();
+    let guest = Person::signed_in(&Caller::nobody(), &email, PASSWORD).await;
+    let seen = account(&guest).await;
+    assert_eq!(
+        (seen.locale.as_str(), seen.terms_version.as_str(), seen.email_verified),
+        ("fr-CA", TERMS, true)
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_nobody_proved_becomes_that_of_the_invited_person_and_loses_all_that_opened_it() {
+    let (admin, thief) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    unprove_mailbox(&thief.name).await;
+    let invitation = invite(&admin, &community, &thief.email, vec![grant(&community, &["guest"])]).await;
+    let token = token(&admin, &invitation.name).await;
+    // Whoever made it beforehand is not let in by it, even with the link.
+    refused(accept(&thief, &token).await, Code::FailedPrecondition, "EMAIL_NOT_VERIFIED");
+    let request = ResolveInvitationTokenRequest { token: token.clone() };
+    let resolved = Caller::nobody().invitation().resolve_invitation_token(request).await.unwrap();
+    assert!(!resolved.into_inner().account_exists, "the person registers");
+
+    let other = Registration { password: "another long and quiet evening".to_owned(), ..registration() };
+    let accepted = register(&token, other.clone()).await.unwrap().invitation.unwrap();
+    assert_eq!(accepted.invitee, thief.name);
+    let old = RefreshSessionRequest {
+        refresh_token: thief.credentials.refresh_token.clone(),
+        ..RefreshSessionRequest::default()
+    };
+    let answer = Caller::nobody().identity().refresh_session(old).await;
+    refused(answer, Code::Unauthenticated, "REFRESH_TOKEN_INVALID");
+    let sign_in = |password: &str| AuthenticateRequest {
+        email: thief.email.clone(),
+        password: password.to_owned(),
+        ..AuthenticateRequest::default()
+    };
+    let answer = Caller::nobody().identity().authenticate(sign_in(PASSWORD)).await;
+    refused(answer, Code::Unauthenticated, "CREDENTIALS_INVALID");
+    let guest = Person::signed_in(&Caller::nobody(), &thief.email, &other.password).await;
+    assert!(allowed(&guest, &community, "communities.get").await);
+}
+
+#[tokio::test]
+async fn what_the_inviter_may_no_longer_give_is_an_outcome_and_the_rest_is_given() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let tree = mssp(&admin, 2).await;
+    let (root, one, two) = (&tree.root, &tree.inside[0], &tree.inside[1]);
+    let inviter = Person::new("inviter").await;
+    join(&admin, root, &inviter, vec![grant(one, &["admin"]), grant(two, &["admin"])]).await;
+    let offer = vec![grant(one, &["admin"]), grant(two, &["guest"])];
+    let invitation = invite(&inviter, root, &guest.email, offer).await;
+    let token = token(&inviter, &invitation.name).await;
+    // He still invites there, but holds less than the role.
+    set_roles(&admin, one, &inviter.name, [("manage_member".to_owned(), Inheritance::Self_)]).await;
+    let accepted = accept(&guest, &token).await.unwrap();
+    let outcomes: Vec<_> = accepted.grants.iter().map(Grant::outcome).collect();
+    assert_eq!(outcomes, [GrantOutcome::OverCeiling, GrantOutcome::Granted]);
+    assert!(!allowed(&guest, one, "communities.get").await && allowed(&guest, two, "communities.get").await);
+    assert_eq!(accept(&guest, &token).await.unwrap(), accepted);
+    // Somebody who may can invite him there at once.
+    invite(&admin, root, &guest.email, vec![grant(one, &["admin"])]).await;
+}
+
+#[tokio::test]
+async fn a_role_that_gained_something_is_given_to_whoever_agrees() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    let role = role(&admin, &community, &["communities.get", "roles.list"]).await;
+    let invitation = invite(&admin, &community, &guest.email, vec![grant(&community, &[&role])]).await;
+    let token = token(&admin, &invitation.name).await;
+    set_permissions(&admin, &role, &["communities.get", "members.list"]).await;
+    let metadata =
+        refused(accept(&guest, &token).await, Code::FailedPrecondition, "ROLE_CHANGE_NOT_CONFIRMED");
+    let told = ["communities", "gained", "lost"].map(|key| metadata[key].as_str());
+    assert_eq!(told, [&*community, "members.list", "roles.list"]);
+    refused(confirm(&guest, &token, "0123").await, Code::FailedPrecondition, "ROLE_CHANGE_NOT_CONFIRMED");
+    let request = GetInvitationRequest { name: invitation.name.clone() };
+    let seen = admin.caller.invitation().get_invitation(request).await.unwrap().into_inner();
+    assert_eq!(seen.invitation.unwrap(), invitation, "nothing happened to it");
+
+    let accepted = confirm(&guest, &token, &metadata["fingerprint"]).await.unwrap();
+    assert_eq!(accepted.grants[0].outcome(), GrantOutcome::Granted);
+    assert!(allowed(&guest, &community, "members.list").await);
+    assert_eq!(accept(&guest, &token).await.unwrap(), accepted, "who repeats need not agree again");
+}
+
+#[tokio::test]
+async fn a_role_that_lost_something_is_given_as_it_is() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    let role = role(&admin, &community, &["communities.get", "roles.list"]).await;
+    let invitation = invite(&admin, &community, &guest.email, vec![grant(&community, &[&role])]).await;
+    set_permissions(&admin, &role, &["communities.get"]).await;
+    accept(&guest, &token(&admin, &invitation.name).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_changed_roles_are_refused_the_invitation_must_be_sent_again() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    choose(&admin, &community, RoleDrift::Refuse).await;
+    let role = role(&admin, &community, &["communities.get", "roles.list"]).await;
+    let invitation = invite(&admin, &community, &guest.email, vec![grant(&community, &[&role])]).await;
+    let token = token(&admin, &invitation.name).await;
+    set_permissions(&admin, &role, &["communities.get"]).await;
+    let metadata = refused(accept(&guest, &token).await, Code::FailedPrecondition, "ROLE_CHANGED");
+    assert_eq!((metadata["lost"].as_str(), metadata.get("fingerprint")), ("roles.list", None));
+    let again = ResendInvitationRequest { name: invitation.name, ..ResendInvitationRequest::default() };
+    admin.caller.invitation().resend_invitation(again).await.unwrap();
+    accept(&guest, &token).await.unwrap();
 }
 
 #[tokio::test]
@@ -64,8 +206,14 @@ async fn everything_wrong_with_a_registration_is_told_at_once() {
         full_name: " ".to_owned(),
         password: "short".to_owned(),
         terms_version: String::new(),
+        locale: "german language".to_owned(),
     };
-    let fields = ["registration.full_name", "registration.password", "registration.terms_version"];
+    let fields = [
+        "registration.full_name",
+        "registration.password",
+        "registration.terms_version",
+        "registration.locale",
+    ];
     let token = token(&admin, &invitation.name).await;
     refused_fields(register(&token, bad).await, &fields);
     register(&token, registration()).await.unwrap();
@@ -92,11 +240,16 @@ async fn whoever_has_an_account_signs_in() {
     let invitation = invite(&admin, &community, &spelled, vec![grant(&community, &["guest"])]).await;
     let token = token(&admin, &invitation.name).await;
     refused(register(&token, registration()).await, Code::FailedPrecondition, "ACCOUNT_EXISTS");
-    let nobody = AcceptInvitationRequest { token: token.clone(), registration: None };
+    let nobody = AcceptInvitationRequest { token: token.clone(), ..AcceptInvitationRequest::default() };
     let answer = Caller::nobody().invitation().accept_invitation(nobody).await;
     refused(answer, Code::Unauthenticated, "TOKEN_MISSING");
-    let both = AcceptInvitationRequest { token: token.clone(), registration: Some(registration()) };
+    let both = AcceptInvitationRequest {
+        token: token.clone(),
+        registration: Some(registration()),
+        ..AcceptInvitationRequest::default()
+    };
     refused_fields(guest.caller.invitation().accept_invitation(both).await, &["registration"]);
+    refused_fields(confirm(&guest, &token, &"1".repeat(65)).await, &["confirmed_fingerprint"]);
 
     let accepted = accept(&guest, &token).await.unwrap();
     assert_eq!(accepted.invitee, guest.name);

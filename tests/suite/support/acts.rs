@@ -1,10 +1,12 @@
 //! What happens to communities and their members, made to happen by somebody who may. Every act returns the consistency token of
 //! its answer.
 
+use prost_types::FieldMask;
 use usher_api::community::{
-    DeactivateUserRequest, DeleteCommunityRequest, DeleteMemberRequest, DeleteUserRequest, EffectiveRole,
-    Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest, SuspendCommunityRequest,
-    SuspendMemberRequest, UndeleteCommunityRequest, UpdateMemberRequest,
+    CommunitySettings, DeactivateUserRequest, DeleteCommunityRequest, DeleteMemberRequest, DeleteUserRequest,
+    EffectiveRole, Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest, Role, RoleDrift,
+    SuspendCommunityRequest, SuspendMemberRequest, UndeleteCommunityRequest, UpdateCommunitySettingsRequest,
+    UpdateMemberRequest, UpdateRoleRequest,
 };
 
 use super::people::Person;
@@ -104,4 +106,31 @@ pub async fn delete_user(admin: &Person, user: &str) {
         request_id: request_id(),
     };
     admin.caller.community().delete_user(request).await.expect("the account is deleted");
+}
+
+/// Chooses what becomes of offers of roles that were changed.
+pub async fn choose(admin: &Person, community: &str, policy: RoleDrift) {
+    let settings = CommunitySettings {
+        name: format!("{community}/settings"),
+        role_drift: policy.into(),
+        ..CommunitySettings::default()
+    };
+    let request = UpdateCommunitySettingsRequest {
+        settings: Some(settings),
+        update_mask: Some(FieldMask { paths: vec!["role_drift".to_owned()] }),
+        ..UpdateCommunitySettingsRequest::default()
+    };
+    admin.caller.community().update_community_settings(request).await.expect("the settings are changed");
+}
+
+/// Sets what a custom role holds.
+pub async fn set_permissions(admin: &Person, name: &str, permissions: &[&str]) {
+    let permissions = permissions.iter().map(|it| (*it).to_owned()).collect();
+    let role = Role { name: name.to_owned(), permissions, ..Role::default() };
+    let request = UpdateRoleRequest {
+        role: Some(role),
+        update_mask: Some(FieldMask { paths: vec!["permissions".to_owned()] }),
+        ..UpdateRoleRequest::default()
+    };
+    admin.caller.community().update_role(request).await.expect("the role is changed");
 }

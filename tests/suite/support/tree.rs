@@ -129,7 +129,7 @@ pub async fn link_token(inviter: &Person, invitation: &str) -> Result<String, St
 
 /// Has `guest` accept signed in.
 pub async fn accept(guest: &Person, token: &str) -> Result<Invitation, Status> {
-    let request = AcceptInvitationRequest { token: token.to_owned(), registration: None };
+    let request = AcceptInvitationRequest { token: token.to_owned(), ..AcceptInvitationRequest::default() };
     let answer = guest.caller.invitation().accept_invitation(request).await?;
     Ok(answer.into_inner().invitation.unwrap_or_default())
 }

@@ -26,6 +26,8 @@ pub struct Model {
     pub deactivate_inactive_members: bool,
     /// Who may be added without being asked.
     pub direct_addition: Option<DirectAddition>,
+    /// What becomes of offers of roles that were changed.
+    pub role_drift: Option<RoleDrift>,
     /// Counts its changes from 1.
     pub version: i64,
     /// When it changed last.
@@ -47,4 +49,19 @@ pub enum DirectAddition {
     /// Nobody.
     #[sea_orm(string_value = "nobody")]
     Nobody,
+}
+
+/// What becomes of the offer of a role that was changed, from the least strict to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum RoleDrift {
+    /// Whoever is offered it is asked if it gained something.
+    #[sea_orm(string_value = "accept_as_offered")]
+    AcceptAsOffered,
+    /// He is asked.
+    #[sea_orm(string_value = "ask_again")]
+    AskAgain,
+    /// He cannot accept.
+    #[sea_orm(string_value = "refuse")]
+    Refuse,
 }

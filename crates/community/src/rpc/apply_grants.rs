@@ -13,7 +13,8 @@ use crate::error::Error;
 use crate::grants::{Grant, Judge};
 use crate::membership::Gift;
 use crate::parse::AskedGrant;
-use crate::settings::InForce;
+use crate::role_drift::{self, Drift, Offered, Ruling};
+use crate::settings::{InForce, Settings};
 use crate::tree::{self, Held};
 use crate::{Community, parse, people, seats, user_state};
 
@@ -23,6 +24,8 @@ struct Acceptance {
     inviter: UserName,
     invitee: UserName,
     grants: Vec<AskedGrant>,
+    offered: Offered,
+    confirmed_fingerprint: String,
     request_id: Uuid,
 }
 
@@ -58,10 +61,12 @@ pub(crate) async fn apply_grants(
 enum Verdict {
     /// It can be given.
     Give(Grant),
+    /// It can, if the person agrees to how its roles changed.
+    Ask(Grant, Drift),
     /// It cannot, and that is an outcome too, if another can.
     Outcome(GrantOutcome),
     /// It cannot, and nothing is given of the others either.
-    Refuse(GrantRefusal),
+    Refuse(GrantRefusal, Drift),
 }
 
 impl Acceptance {
@@ -79,6 +84,8 @@ impl Acceptance {
             inviter: parse::required(giver, &mut violations)?,
             invitee: parse::required(guest, &mut violations)?,
             grants,
+            offered: role_drift::offered(&request.grants),
+            confirmed_fingerprint: request.confirmed_fingerprint.clone(),
             request_id: parse::required(request_id, &mut violations)?,
         };
         violations.finish()?;
@@ -95,21 +102,52 @@ impl Acceptance {
             other => other?,
         }
         let judge = Judge::load(&**change, self.invitation.root, self.inviter, &self.grants).await?;
-        let (mut verdicts, mut refused) = (Vec::new(), Vec::new());
+        let mut verdicts = Vec::new();
         for asked in &self.grants {
-            let verdict = self.judge(change, &judge, asked).await?;
-            if let Verdict::Refuse(reason) = verdict {
-                refused.push((asked.community, reason));
+            verdicts.push(self.judge(change, &judge, asked).await?);
+        }
+        match self.refusal(&verdicts) {
+            Some(refused) => Ok(Decision::Refused(refused)),
+            None => Ok(Decision::Applied(self.apply(service, change, held, verdicts).await?)),
+        }
+    }
+
+    /// Why nothing is given, if nothing is.
+    fn refusal(&self, verdicts: &[Verdict]) -> Option<RefusedGrants> {
+        let because = |reason: GrantRefusal, stopped: &dyn Fn(&Verdict) -> Option<Drift>| {
+            let (mut communities, mut drift) = (Vec::new(), Drift::default());
+            for (asked, verdict) in self.grants.iter().zip(verdicts) {
+                if let Some(changes) = stopped(verdict) {
+                    communities.push(asked.community.to_string());
+                    drift = drift.and(changes);
+                }
             }
-            verdicts.push(verdict);
+            let role_changes = (drift != Drift::default()).then(|| drift.to_proto());
+            RefusedGrants { communities, reason: reason.into(), role_changes }
+        };
+        let refused = verdicts.iter().filter_map(|verdict| match verdict {
+            Verdict::Refuse(reason, _) => Some(*reason),
+            _ => None,
+        });
+        if let Some(worst) = refused.min_by_key(|reason| i32::from(*reason)) {
+            return Some(because(worst, &|verdict| match verdict {
+                Verdict::Refuse(reason, drift) if *reason == worst => Some(drift.clone()),
+                _ => None,
+            }));
         }
-        if let Some((_, reason)) = refused.first().copied() {
-            return Ok(refuse(refused.into_iter().map(|(place, _)| place), reason));
+        let asking = |verdict: &Verdict| match verdict {
+            Verdict::Ask(_, drift) => Some(drift.clone()),
+            _ => None,
+        };
+        if let Some(changes) = verdicts.iter().filter_map(asking).reduce(Drift::and)
+            && !changes.is_confirmed_by(&self.confirmed_fingerprint)
+        {
+            return Some(because(GrantRefusal::RoleChangeNotConfirmed, &asking));
         }
-        if let Some(reason) = nothing_to_give(&verdicts) {
-            return Ok(refuse(self.places(), reason));
-        }
-        Ok(Decision::Applied(self.apply(service, change, held, verdicts).await?))
+        let outcome = nothing_to_give(verdicts)?;
+        Some(because(refusal_for(outcome), &|verdict| {
+            matches!(verdict, Verdict::Outcome(other) if *other == outcome).then(Drift::default)
+        }))
     }
 
     fn places(&self) -> impl Iterator<Item = CommunityName> {
@@ -119,28 +157,33 @@ impl Acceptance {
     async fn judge(&self, change: &Change, judge: &Judge, asked: &AskedGrant) -> Result<Verdict, Error> {
         match judge.stopped(asked.community) {
             Some(community::State::Deleted) => return Ok(Verdict::Outcome(GrantOutcome::CommunityDeleted)),
-            Some(_) => return Ok(Verdict::Refuse(GrantRefusal::CommunityNotActive)),
+            Some(_) => return Ok(Verdict::refuse(GrantRefusal::CommunityNotActive)),
             None => {}
         }
-        if !judge.knows(asked.community) {
+        let Some(place) = judge.community(asked.community) else {
             return Ok(Verdict::Outcome(GrantOutcome::CommunityDeleted));
-        }
+        };
         let grant = match judge.authorize(INVITATIONS_CREATE, asked).and_then(|()| judge.examine(asked)) {
             Ok(grant) => grant,
             Err(Error::UnknownRole { .. }) => return Ok(Verdict::Outcome(GrantOutcome::RoleDeleted)),
             Err(reason) => {
                 tracing::debug!(community = %asked.community, %reason, "grant refused");
-                return Ok(Verdict::Refuse(GrantRefusal::InviterNotAuthorized));
+                return Ok(Verdict::Outcome(GrantOutcome::OverCeiling));
             }
         };
+        let settings = InForce::load(&**change, place).await?.effective;
         match self.membership(change, asked.community).await? {
-            Some(member::State::Suspended) => Ok(Verdict::Refuse(GrantRefusal::MemberSuspended)),
-            Some(member::State::Active) => Ok(Verdict::Give(grant)),
-            Some(member::State::Removed) | None => {
-                let free = has_seat(change, asked.community).await?;
-                Ok(if free { Verdict::Give(grant) } else { Verdict::Outcome(GrantOutcome::SeatLimit) })
-            }
+            Some(member::State::Suspended) => return Ok(Verdict::refuse(GrantRefusal::MemberSuspended)),
+            Some(member::State::Active) => {}
+            Some(member::State::Removed) | None if has_seat(change, place, &settings).await? => {}
+            Some(member::State::Removed) | None => return Ok(Verdict::Outcome(GrantOutcome::SeatLimit)),
         }
+        let drift = Drift::of(judge, &grant, &self.offered);
+        Ok(match drift.judged_by(settings.role_drift()) {
+            Ruling::Pass => Verdict::Give(grant),
+            Ruling::Ask => Verdict::Ask(grant, drift),
+            Ruling::Refuse => Verdict::Refuse(GrantRefusal::RoleChanged, drift),
+        })
     }
 
     async fn membership(
@@ -163,13 +206,7 @@ impl Acceptance {
         held: Held,
         verdicts: Vec<Verdict>,
     ) -> Result<AppliedGrants, Error> {
-        let given: Vec<Grant> = verdicts
-            .iter()
-            .filter_map(|verdict| match verdict {
-                Verdict::Give(grant) => Some(grant.clone()),
-                Verdict::Outcome(_) | Verdict::Refuse(_) => None,
-            })
-            .collect();
+        let given: Vec<Grant> = verdicts.iter().filter_map(Verdict::given).cloned().collect();
         let gift = Gift {
             root: self.invitation.root,
             to: self.invitee,
@@ -180,12 +217,12 @@ impl Acceptance {
         let mut grants = Vec::with_capacity(verdicts.len());
         for (asked, verdict) in self.grants.iter().zip(&verdicts) {
             grants.push(match verdict {
-                Verdict::Give(grant) => {
+                Verdict::Give(grant) | Verdict::Ask(grant, _) => {
                     let gained = gained.next().unwrap_or_default();
                     grant.to_proto(if gained { GrantOutcome::Granted } else { GrantOutcome::AlreadyHeld })
                 }
                 Verdict::Outcome(outcome) => asked.to_proto(*outcome),
-                Verdict::Refuse(_) => asked.to_proto(GrantOutcome::Unspecified),
+                Verdict::Refuse(..) => asked.to_proto(GrantOutcome::Unspecified),
             });
         }
         Ok(AppliedGrants { grants, consistency_token: ConsistencyToken::seal(service, held)? })
@@ -198,29 +235,57 @@ impl Acceptance {
     }
 }
 
-fn refuse(communities: impl Iterator<Item = CommunityName>, reason: GrantRefusal) -> Decision {
-    let communities = communities.map(|community| community.to_string()).collect();
-    Decision::Refused(RefusedGrants { communities, reason: reason.into() })
+impl Verdict {
+    fn refuse(reason: GrantRefusal) -> Self {
+        Self::Refuse(reason, Drift::default())
+    }
+
+    /// What is given, if nothing stands in the way of the others.
+    fn given(&self) -> Option<&Grant> {
+        match self {
+            Self::Give(grant) | Self::Ask(grant, _) => Some(grant),
+            Self::Outcome(_) | Self::Refuse(..) => None,
+        }
+    }
 }
 
-/// Why there is nothing to give, if there is nothing.
-fn nothing_to_give(verdicts: &[Verdict]) -> Option<GrantRefusal> {
+fn refuse(communities: impl Iterator<Item = CommunityName>, reason: GrantRefusal) -> Decision {
+    let communities = communities.map(|community| community.to_string()).collect();
+    Decision::Refused(RefusedGrants { communities, reason: reason.into(), role_changes: None })
+}
+
+/// If there is nothing to give, the outcome that says why: what somebody can mend before what nobody can.
+fn nothing_to_give(verdicts: &[Verdict]) -> Option<GrantOutcome> {
     let outcomes = verdicts.iter().map(|verdict| match verdict {
         Verdict::Outcome(outcome) => Some(*outcome),
-        Verdict::Give(_) | Verdict::Refuse(_) => None,
+        Verdict::Give(_) | Verdict::Ask(..) | Verdict::Refuse(..) => None,
     });
-    match outcomes.collect::<Option<Vec<GrantOutcome>>>()?.first()? {
-        GrantOutcome::SeatLimit => Some(GrantRefusal::SeatLimitReached),
-        GrantOutcome::RoleDeleted => Some(GrantRefusal::RoleDeleted),
-        _ => Some(GrantRefusal::CommunityNotActive),
+    let outcomes = outcomes.collect::<Option<Vec<GrantOutcome>>>()?;
+    [
+        GrantOutcome::OverCeiling,
+        GrantOutcome::SeatLimit,
+        GrantOutcome::RoleDeleted,
+        GrantOutcome::CommunityDeleted,
+    ]
+    .into_iter()
+    .find(|outcome| outcomes.contains(outcome))
+}
+
+fn refusal_for(outcome: GrantOutcome) -> GrantRefusal {
+    match outcome {
+        GrantOutcome::OverCeiling => GrantRefusal::InviterNotAuthorized,
+        GrantOutcome::SeatLimit => GrantRefusal::SeatLimitReached,
+        GrantOutcome::RoleDeleted => GrantRefusal::RoleDeleted,
+        GrantOutcome::CommunityDeleted
+        | GrantOutcome::Granted
+        | GrantOutcome::AlreadyHeld
+        | GrantOutcome::Unspecified => GrantRefusal::CommunityNotActive,
     }
 }
 
 /// Whether one more may become an active member.
-async fn has_seat(change: &Change, place: CommunityName) -> Result<bool, Error> {
-    let Some(row) = community::Entity::find_by_id(place.0).one(&**change).await? else { return Ok(false) };
-    let settings = InForce::load(&**change, &row).await?.effective;
-    match seats::require_one(change, &row, &settings).await {
+async fn has_seat(change: &Change, place: &community::Model, settings: &Settings) -> Result<bool, Error> {
+    match seats::require_one(change, place, settings).await {
         Ok(()) => Ok(true),
         Err(Error::SeatLimitReached { .. }) => Ok(false),
         Err(other) => Err(other),

@@ -4,7 +4,7 @@ use usher_runtime::{Caller, Violations};
 
 use crate::error::Error;
 use crate::grants::Judge;
-use crate::{Community, parse};
+use crate::{Community, parse, role_drift};
 
 pub(crate) async fn check_grants(
     service: &Community,
@@ -26,9 +26,11 @@ pub(crate) async fn check_grants(
         judge.authorize(&request.permission, grant)?;
     }
     judge.require_inside(&asked)?;
-    let mut grants = Vec::with_capacity(asked.len());
+    let mut examined = Vec::with_capacity(asked.len());
     for grant in &asked {
-        grants.push(judge.examine(grant)?.to_proto(GrantOutcome::Unspecified));
+        examined.push(judge.examine(grant)?);
     }
+    let mut grants: Vec<_> = examined.iter().map(|grant| grant.to_proto(GrantOutcome::Unspecified)).collect();
+    role_drift::note(&judge, &examined, &mut grants);
     Ok(pb::CheckGrantsResponse { grants })
 }

@@ -5,6 +5,7 @@ use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 use uuid::Uuid;
 
+use super::update_user::parse_locale;
 use crate::account::Profile;
 use crate::community_rules::{self, Expected};
 use crate::entity::account::{Column, Model};
@@ -21,7 +22,7 @@ pub(crate) async fn create_user(
     caller: &Caller,
     request: pb::CreateUserRequest,
 ) -> Result<pb::CreateUserResponse, Error> {
-    let Draft { profile, registration, expected, request_id } =
+    let Draft { profile, locale, registration, expected, request_id } =
         Draft::parse(service, caller, &request).await?;
     let strength = registration.as_ref().map(|registration| registration.chosen.strength).unwrap_or_default();
 
@@ -42,8 +43,11 @@ pub(crate) async fn create_user(
         return Ok(with_strength(answer, strength));
     }
     let row = match &registration {
-        Some(registration) => register(service, &change, profile, hash, &registration.terms_version).await?,
-        None => prepare(service, &change, profile).await?,
+        Some(registration) => {
+            let person = Newcomer { profile, locale, hash, terms_version: &registration.terms_version };
+            register(service, &change, person).await?
+        }
+        None => prepare(service, &change, profile, locale).await?,
     };
     community_rules::expect(service, &change, row.id, expected).await?;
     let answer = pb::CreateUserResponse { user: Some(row.to_proto()), ..pb::CreateUserResponse::default() };
@@ -54,6 +58,7 @@ pub(crate) async fn create_user(
 
 struct Draft {
     profile: Profile,
+    locale: String,
     /// What the person entered himself. None if an administrator makes the account for him.
     registration: Option<Registration>,
     expected: Vec<Expected>,
@@ -82,12 +87,13 @@ impl Draft {
             }
             None
         };
+        let locale = parse_locale("locale", &request.locale, &mut violations);
         let expected = parse_expected(&request.expected_memberships, &mut violations);
         let request_id = parse_request_id(&request.request_id, &mut violations);
         violations.require(!request.request_id.is_empty(), "request_id", "must not be empty");
         let profile = required(profile, &mut violations)?;
         violations.finish()?;
-        Ok(Self { profile, registration, expected, request_id })
+        Ok(Self { profile, locale, registration, expected, request_id })
     }
 }
 
@@ -127,19 +133,23 @@ impl Registration {
     }
 }
 
-/// Makes the account of a person who has the mailbox, or makes one the person's that somebody else prepared.
-async fn register(
-    service: &Identity,
-    change: &Change,
+/// A person who registers, as he is kept.
+struct Newcomer<'a> {
     profile: Profile,
+    locale: String,
     hash: String,
-    terms_version: &str,
-) -> Result<Model, Error> {
+    terms_version: &'a str,
+}
+
+/// Makes the account of a person who has the mailbox, or makes one the person's that somebody else prepared.
+async fn register(service: &Identity, change: &Change, person: Newcomer<'_>) -> Result<Model, Error> {
+    let Newcomer { profile, locale, hash, terms_version } = person;
     let now = service.clock.now();
     if let Some(prepared) = account::hold_unproven(change, &profile.email).await? {
         let columns = vec![
             (Column::NameKey, Expr::value(name_key(&profile.full_name))),
             (Column::FullName, Expr::value(profile.full_name)),
+            (Column::Locale, Expr::value(locale)),
             (Column::PasswordHash, Expr::value(hash)),
             (Column::EmailVerified, Expr::value(true)),
             (Column::TermsVersion, Expr::value(terms_version)),
@@ -150,6 +160,7 @@ async fn register(
         return account::write(service, change, prepared.id, columns, "user.updated").await;
     }
     let mut row = account::new(service, profile, hash);
+    row.locale = locale;
     row.terms_version = terms_version.to_owned();
     row.terms_accept_time = Some(row.create_time);
     account::insert(service, change, &row).await?;
@@ -157,8 +168,14 @@ async fn register(
 }
 
 /// Makes an account without a password, and has its person asked by mail to choose one.
-async fn prepare(service: &Identity, change: &Change, profile: Profile) -> Result<Model, Error> {
+async fn prepare(
+    service: &Identity,
+    change: &Change,
+    profile: Profile,
+    locale: String,
+) -> Result<Model, Error> {
     let mut row = account::new(service, profile, String::new());
+    row.locale = locale;
     row.email_verified = false;
     account::insert(service, change, &row).await?;
     account_mail::notify(service, change, Kind::AccountCreated, &row).await?;

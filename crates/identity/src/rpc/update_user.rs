@@ -59,7 +59,10 @@ fn parse(asked: &pb::User, mask: &BTreeSet<&str>, violations: &mut Violations) -
                 columns.push((Column::FullName, Expr::value(full_name)));
             }
             "locale" => {
-                columns.push((Column::Locale, Expr::value(parse_locale(&asked.locale, violations))));
+                columns.push((
+                    Column::Locale,
+                    Expr::value(parse_locale("user.locale", &asked.locale, violations)),
+                ));
             }
             _ => {
                 let format = violations.check("user.date_format", DateFormat::from_proto(asked.date_format));
@@ -71,12 +74,12 @@ fn parse(asked: &pb::User, mask: &BTreeSet<&str>, violations: &mut Violations) -
 }
 
 /// A BCP 47 tag in its canonical spelling, or nothing.
-fn parse_locale(text: &str, violations: &mut Violations) -> String {
+pub(super) fn parse_locale(field: &str, text: &str, violations: &mut Violations) -> String {
     if text.is_empty() {
         return String::new();
     }
     let parsed: Option<LanguageIdentifier> = text.parse().ok();
-    violations.require(parsed.is_some(), "user.locale", "must be a language tag such as `de` or `pt-BR`");
+    violations.require(parsed.is_some(), field, "must be a language tag such as `de` or `pt-BR`");
     parsed.map(|tag| tag.to_string()).unwrap_or_default()
 }
 
@@ -88,7 +91,7 @@ mod tests {
     fn languages_have_one_spelling() {
         let parsed = |text| {
             let mut violations = Violations::default();
-            (parse_locale(text, &mut violations), violations.iter().count())
+            (parse_locale("locale", text, &mut violations), violations.iter().count())
         };
         assert_eq!(parsed("PT_br"), ("pt-BR".to_owned(), 0));
         assert_eq!(parsed(""), (String::new(), 0));

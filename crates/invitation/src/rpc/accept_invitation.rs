@@ -8,7 +8,8 @@ use usher_runtime::{Caller, EmailAddress, Failure, Violations};
 use uuid::Uuid;
 
 use crate::Invitation;
-use crate::acceptance::{claim, settle, settle_first};
+use crate::acceptance::{Consent, claim, settle, settle_first};
+use crate::entity::acceptance::Proof;
 use crate::entity::invitation::{Model, State};
 use crate::entity::{grant, invitation, token};
 use crate::error::Error;
@@ -24,13 +25,22 @@ pub(crate) async fn accept_invitation(
     if row.state != State::Accepted {
         row.require_pending(service.clock.now())?;
     }
-    let invitee = match (request.registration, &caller.person) {
-        (Some(registration), None) => register(service, &row, registration).await?,
-        (None, Some(_)) => signed_in(service, caller, &row).await?,
+    let mut violations = Violations::default();
+    violations.length("confirmed_fingerprint", &request.confirmed_fingerprint, 0..=64);
+    violations.finish()?;
+    let (user, proof) = match (request.registration, &caller.person) {
+        (Some(registration), None) => (register(service, &row, registration).await?, Proof::Registration),
+        (None, Some(_)) => (signed_in(service, caller, &row).await?, Proof::Link),
         (None, None) => return Err(Failure::TokenMissing.into()),
         (Some(_), Some(_)) => return Err(both_ways()),
     };
-    let row = accept(service, row.id, invitee).await?;
+    let consent = Consent {
+        invitee: user.name.parse().map_err(Failure::internal)?,
+        proof,
+        terms_version: user.terms_version,
+        confirmed_fingerprint: request.confirmed_fingerprint,
+    };
+    let row = accept(service, caller, row.id, &consent).await?;
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     Ok(pb::AcceptInvitationResponse { invitation })
@@ -56,23 +66,20 @@ fn both_ways() -> Error {
 
 /// Makes the account. The holder of the link reads the mail of the invited address, which proves the mailbox. A repeated
 /// call with the same registration finds the account that the first one made.
-async fn register(
-    service: &Invitation,
-    row: &Model,
-    registration: pb::Registration,
-) -> Result<UserName, Error> {
+async fn register(service: &Invitation, row: &Model, registration: pb::Registration) -> Result<User, Error> {
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let request = CreateUserRequest {
         email: row.email.clone(),
         full_name: registration.full_name,
         password: registration.password,
         terms_version: registration.terms_version,
+        locale: registration.locale,
         request_id: row.id.to_string(),
         community_names: offer::community_names(service, &grants).await?,
         expected_memberships: grants.iter().map(|grant| grant.expected_membership(row.name().root)).collect(),
     };
     match service.identity.clone().create_user(request).await {
-        Ok(response) => user_name(response.into_inner().user),
+        Ok(response) => Ok(response.into_inner().user.unwrap_or_default()),
         Err(status) if status.code() == Code::AlreadyExists => Err(Error::AccountExists),
         Err(status) if status.code() == Code::InvalidArgument => Err(invalid_registration(status, row)),
         Err(status) => Err(Failure::from_neighbour("identity", status).into()),
@@ -98,36 +105,29 @@ fn invalid_registration(status: tonic::Status, row: &Model) -> Error {
 }
 
 /// The signed-in person, if the invitation is his.
-async fn signed_in(service: &Invitation, caller: &Caller, row: &Model) -> Result<UserName, Error> {
+async fn signed_in(service: &Invitation, caller: &Caller, row: &Model) -> Result<User, Error> {
     let request = caller.forward(GetUserRequest { name: caller.person()?.user.to_string() });
     let answer = service.identity.clone().get_user(request).await;
     let user = answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner().user;
-    let account = user.as_ref().and_then(|user| user.email.parse::<EmailAddress>().ok());
-    if account.is_none_or(|email| email.canonical() != row.email_canonical) {
+    let user = user.unwrap_or_default();
+    if user.email.parse().ok().is_none_or(|email: EmailAddress| email.canonical() != row.email_canonical) {
         let invited: EmailAddress = row.email.parse().map_err(Failure::internal)?;
         return Err(Error::EmailMismatch { invited_email: invited.masked() });
     }
-    if !user.as_ref().is_some_and(|user| user.email_verified) {
-        return Err(Error::EmailNotVerified);
-    }
-    user_name(user)
+    if user.email_verified { Ok(user) } else { Err(Error::EmailNotVerified) }
 }
 
-fn user_name(user: Option<User>) -> Result<UserName, Error> {
-    let name = user.unwrap_or_default().name;
-    Ok(name.parse().map_err(Failure::internal)?)
-}
-
-/// Makes `invitee` the one who accepts. Of several at the same moment one wins; the same person gets the same answer again.
-async fn accept(service: &Invitation, id: Uuid, invitee: UserName) -> Result<Model, Error> {
-    if let Some(claimed) = claim(service, id, invitee).await? {
+/// Makes whoever consents the one who accepts. Of several at the same moment one wins; the same person gets the same answer again.
+async fn accept(service: &Invitation, caller: &Caller, id: Uuid, consent: &Consent) -> Result<Model, Error> {
+    if let Some(claimed) = claim(service, caller, id, consent).await? {
         return settle(service, claimed).await;
     }
     let row = find(service, id).await?;
-    let mine = row.invitee_id == Some(invitee.0);
+    let UserName(invitee) = consent.invitee;
+    let mine = row.invitee_id == Some(invitee);
     // Somebody else's acceptance is under way, or an earlier one of the same person.
     let row = if mine { settle(service, row).await? } else { settle_first(service, row).await? };
-    if row.state == State::Accepted && row.invitee_id == Some(invitee.0) {
+    if row.state == State::Accepted && row.invitee_id == Some(invitee) {
         return Ok(row);
     }
     row.require_pending(service.clock.now())?;

@@ -35,14 +35,14 @@ pub(crate) async fn resend_invitation(
     }
     // The invitation will rest on the caller's authority, so it must be enough for what is offered.
     let offered = grants.iter().map(grant::Model::to_proto).collect();
-    check_grants(service, caller, name.root, access::RESEND, offered).await?;
+    let renewed = check_grants(service, caller, name.root, access::RESEND, offered).await?;
     let (change, row) = begin_change(service, row).await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
     require_resendable(&row, &request.etag)?;
     let row = renew(service, &change, &row, inviter, ttl).await?;
-    draft::revive(service, &change, &grants).await?;
+    draft::revive(service, &change, &grants, &renewed).await?;
     if request.rotate_token {
         lifecycle::forget_tokens(&change, row.id).await?;
     }

@@ -24,7 +24,7 @@ pub(crate) async fn resolve_invitation_token(
 /// Told only to whoever holds the link, who reads the mail of that address.
 async fn account_exists(service: &Invitation, email: &str) -> Result<bool, Failure> {
     match service.identity.clone().lookup_user(LookupUserRequest { email: email.to_owned() }).await {
-        Ok(_) => Ok(true),
+        Ok(answer) => Ok(answer.into_inner().user.is_some_and(|user| user.email_verified)),
         Err(status) if status.code() == Code::NotFound => Ok(false),
         Err(status) => Err(Failure::from_neighbour("identity", status)),
     }

@@ -53,8 +53,8 @@ impl Person {
         token: String,
     ) -> Result<(Self, Invitation), Unexpected> {
         let with = Credentials { email: email.to_owned(), password: password(random) };
-        let request =
-            AcceptInvitationRequest { token, registration: Some(registration(name, &with.password)) };
+        let registration = Some(registration(name, &with.password));
+        let request = AcceptInvitationRequest { token, registration, ..AcceptInvitationRequest::default() };
         let answer = api.invitation().accept_invitation(request).await?.into_inner();
         let invitation = answer.invitation.ok_or_else(|| Unexpected::missing("invitation"))?;
         Ok((Self::sign_in(api, name, &with).await?, invitation))
@@ -72,6 +72,7 @@ pub fn registration(name: &str, password: &SecretString) -> Registration {
         full_name: name.to_owned(),
         password: password.expose_secret().to_owned(),
         terms_version: TERMS.to_owned(),
+        ..Registration::default()
     }
 }
 

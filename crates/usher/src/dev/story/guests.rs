@@ -128,7 +128,7 @@ impl Story {
             resolved.account_exists,
             "the link knows that Tomas has an account: he signs in instead of registering",
         );
-        let request = tomas.says(AcceptInvitationRequest { token, registration: None });
+        let request = tomas.says(AcceptInvitationRequest { token, ..AcceptInvitationRequest::default() });
         let accepted = self.api.invitation().accept_invitation(request).await?.into_inner().invitation;
         self.outcomes("Tomas", &accepted.unwrap_or_default());
         let may = (

@@ -48,7 +48,8 @@ impl Story {
             "Tomas got hold of the link to {} and accepts, signed in as himself:",
             bruno.email
         ));
-        let request = AcceptInvitationRequest { token: bruno.token.clone(), registration: None };
+        let request =
+            AcceptInvitationRequest { token: bruno.token.clone(), ..AcceptInvitationRequest::default() };
         let accepted = self.api.invitation().accept_invitation(tomas.says(request)).await;
         self.refused(accepted, "EMAIL_MISMATCH");
         self.narrator.tell("The invitation is still there for Bruno:");
@@ -101,7 +102,11 @@ impl Story {
 
     async fn accept_too_late(&mut self, name: &str, token: String, reason: &str) {
         let registration = Some(registration(name, &password(&self.random)));
-        let request = Request::new(AcceptInvitationRequest { token, registration });
+        let request = Request::new(AcceptInvitationRequest {
+            token,
+            registration,
+            ..AcceptInvitationRequest::default()
+        });
         let accepted = self.api.invitation().accept_invitation(request).await;
         self.refused(accepted, reason);
     }
