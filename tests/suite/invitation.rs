@@ -5,11 +5,13 @@ mod create_invitation;
 mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
+mod list_acceptances;
 mod list_invitations;
 mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
+mod supersession;
 mod update_invitation;
 mod withdrawal;
 

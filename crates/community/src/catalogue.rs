@@ -56,7 +56,7 @@ pub(crate) const CONNECTIONS_MANAGE: &str = "connections.manage";
 
 /// Usher's own permissions. A migration puts them into the catalogue: whoever adds one here adds a step that
 /// calls [`insert_own`] again.
-const OWN: [(&str, Category, &str); 24] = [
+const OWN: [(&str, Category, &str); 25] = [
     (COMMUNITIES_GET, Category::View, "See the community."),
     (COMMUNITIES_UPDATE, Category::Admin, "Change the name, description and web site of the community."),
     (COMMUNITIES_CREATE, Category::Admin, "Create managed communities inside the community."),
@@ -72,6 +72,11 @@ const OWN: [(&str, Category, &str); 24] = [
     ("invitations.update", Category::Admin, "Change invitations."),
     ("invitations.resend", Category::Admin, "Send invitations again."),
     ("invitations.revoke", Category::Admin, "Withdraw invitations."),
+    (
+        "acceptances.list",
+        Category::Admin,
+        "See what people agreed to when they accepted invitations, and from where.",
+    ),
     (ROLES_LIST, Category::View, "See the roles of the community."),
     (ROLES_CREATE, Category::Admin, "Create roles out of one's own permissions."),
     (ROLES_UPDATE, Category::Admin, "Change roles."),

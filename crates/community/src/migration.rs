@@ -20,6 +20,7 @@ mod m0017_extend_person;
 mod m0018_insert_connections_permission;
 mod m0020_insert_two_factor_permission;
 mod m0021_add_role_drift;
+mod m0022_insert_acceptances_permission;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0018_insert_connections_permission::Migration));
         steps.push(Box::new(m0020_insert_two_factor_permission::Migration));
         steps.push(Box::new(m0021_add_role_drift::Migration));
+        steps.push(Box::new(m0022_insert_acceptances_permission::Migration));
         steps
     }
 }

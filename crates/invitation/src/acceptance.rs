@@ -63,6 +63,7 @@ pub(crate) async fn claim(
     let Some(row) = claimed.into_iter().next() else { return Ok(None) };
     let evidence = acceptance::Model {
         invitation_id: invitation,
+        root_id: row.root_id,
         claim_id: claim,
         invitee_id: consent.invitee.0,
         proof: consent.proof,

@@ -22,6 +22,9 @@ pub(crate) const RESEND: &str = "invitations.resend";
 /// To withdraw an invitation.
 pub(crate) const REVOKE: &str = "invitations.revoke";
 
+/// To see what people agreed to when they accepted.
+pub(crate) const LIST_ACCEPTANCES: &str = "acceptances.list";
+
 /// The most checks that one call of the community service takes.
 const BATCH: usize = 1_000;
 

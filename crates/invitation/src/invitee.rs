@@ -1,7 +1,7 @@
 //! The invited person, as an account: whose verified address is the invited one.
 
 use sea_orm::entity::prelude::*;
-use usher_api::identity::GetUserRequest;
+use usher_api::identity::{GetUserRequest, User};
 use usher_api::name::InvitationName;
 use usher_runtime::{Caller, EmailAddress, Failure};
 
@@ -12,9 +12,8 @@ use crate::error::Error;
 /// A signed-in person, by his address.
 #[derive(Debug)]
 pub(crate) struct Invitee {
+    pub(crate) account: User,
     email: EmailAddress,
-    /// Whether he has shown that the mailbox is his.
-    verified: bool,
 }
 
 impl Invitee {
@@ -25,18 +24,23 @@ impl Invitee {
         let account = answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner().user;
         let account = account.unwrap_or_default();
         let email = account.email.parse().map_err(Failure::internal)?;
-        Ok(Self { email, verified: account.email_verified })
+        Ok(Self { account, email })
+    }
+
+    /// Whether the invitation is to his address.
+    pub(crate) fn is_invited_by(&self, row: &Model) -> bool {
+        row.email_canonical == self.email.canonical()
     }
 
     /// Refuses whoever has not shown that the mailbox is his.
     pub(crate) fn require_verified(&self) -> Result<(), Error> {
-        if self.verified { Ok(()) } else { Err(Error::EmailNotVerified) }
+        if self.account.email_verified { Ok(()) } else { Err(Error::EmailNotVerified) }
     }
 
     /// The invitation `name`, if it is to this person. Nobody learns of those to others.
     pub(crate) async fn find(&self, service: &Invitation, name: InvitationName) -> Result<Model, Error> {
         let row = Entity::find_by_id(name.id).one(&*service.database).await?;
-        let row = row.filter(|row| row.name() == name && row.email_canonical == self.email.canonical());
+        let row = row.filter(|row| row.name() == name && self.is_invited_by(row));
         let row = row.ok_or(Error::NotFound)?;
         self.require_verified()?;
         Ok(row)

@@ -12,7 +12,7 @@
 //! | `token.rs` | the secret in a link |
 //! | `lifecycle.rs` | states, and the one way to change them |
 //! | `subscriber.rs` | what became of mails |
-//! | `withdrawal.rs` | invitations that end with a membership |
+//! | `withdrawal.rs`, `supersession.rs` | invitations that end with a membership, or by one |
 //! | `sweeper.rs` | expiry made visible, interrupted acceptances completed |
 //! | `entity/`, `migration/` | the tables |
 //!
@@ -32,6 +32,7 @@ mod offer;
 mod parse;
 mod rpc;
 mod subscriber;
+mod supersession;
 mod sweeper;
 mod token;
 mod withdrawal;

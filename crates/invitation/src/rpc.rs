@@ -5,6 +5,7 @@ mod create_invitation;
 mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
+mod list_acceptances;
 mod list_invitations;
 mod mint_invitation_link;
 mod resend_invitation;
@@ -99,6 +100,14 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::DeclineInvitationResponse> {
         let (caller, message) = open(request);
         answer(decline_invitation::decline_invitation(self, &caller, message).await)
+    }
+
+    async fn list_acceptances(
+        &self,
+        request: Request<pb::ListAcceptancesRequest>,
+    ) -> Answer<pb::ListAcceptancesResponse> {
+        let (caller, message) = open(request);
+        answer(list_acceptances::list_acceptances(self, &caller, message).await)
     }
 
     async fn mint_invitation_link(

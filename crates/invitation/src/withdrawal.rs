@@ -1,6 +1,7 @@
-//! Invitations that end with a membership: those that a member made before he was suspended or removed, and those to him.
+//! Invitations that end with a membership: those that a member made before he was suspended or removed, and those to him. And those
+//! that end by one which came about in another way.
 //!
-//! The community service tells of both. Until its word is heard nobody gets in by the first kind, since the inviter's authority is
+//! The community service tells of all. Until its word is heard nobody gets in by the first kind, since the inviter's authority is
 //! looked at again in every acceptance.
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::entity::grant;
 use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State};
 use crate::error::Error;
 use crate::lifecycle;
+use crate::supersession::is_needless;
 
 /// How many invitations are looked at in one statement.
 const BATCH: u64 = 100;
@@ -33,7 +35,7 @@ pub(crate) fn subscription(service: Invitation) -> Subscription {
         service: "community",
         handler: Arc::new(move |event| {
             let service = service.clone();
-            Box::pin(async move { note_end(&service, event).await.map_err(into_failure) })
+            Box::pin(async move { note(&service, event).await.map_err(into_failure) })
         }),
     }
 }
@@ -45,17 +47,25 @@ fn into_failure(error: Error) -> Failure {
     }
 }
 
-/// Revokes what ends with the membership. An event that comes twice finds nothing to revoke the second time.
-async fn note_end(service: &Invitation, event: Event) -> Result<(), Error> {
-    if event.kind != "member.suspended" && event.kind != "member.deleted" {
-        return Ok(());
-    }
+/// Revokes what ends with the membership, or by it. An event that comes twice finds nothing to revoke the second time.
+async fn note(service: &Invitation, event: Event) -> Result<(), Error> {
+    let ended = match event.kind.as_str() {
+        "member.suspended" | "member.deleted" => true,
+        "member.created" | "member.updated" => false,
+        _ => return Ok(()),
+    };
     let news = MemberEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
     let member: MemberName = news.member.parse().map_err(Failure::internal)?;
     let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
-    let mut concerned = Condition::any().add(Column::InviterId.eq(member.user));
-    if let Some(address) = address(service, UserName(member.user)).await? {
-        concerned = concerned.add(Column::EmailCanonical.eq(address.canonical()));
+    if !ended && !news.invitation.is_empty() {
+        // He accepted it, and it knows that by itself.
+        return Ok(());
+    }
+    let to_him = address(service, UserName(member.user)).await?;
+    let to_him = to_him.map(|address| Column::EmailCanonical.eq(address.canonical()));
+    let by_him = ended.then(|| Column::InviterId.eq(member.user));
+    if to_him.is_none() && by_him.is_none() {
+        return Ok(());
     }
     // Whoever is invited again after that is meant to come.
     let before = Column::UpdateTime.lte(event.occur_time);
@@ -63,8 +73,8 @@ async fn note_end(service: &Invitation, event: Event) -> Result<(), Error> {
         .filter(Column::RootId.eq(root.0))
         .filter(Column::State.eq(State::Pending))
         .filter(before)
-        .filter(concerned);
-    if member.community != root {
+        .filter(Condition::any().add_option(to_him).add_option(by_him));
+    if !ended || member.community != root {
         pending = pending.filter(Column::Id.in_subquery(offering(member.community)));
     }
     let mut after = Uuid::nil();
@@ -74,8 +84,12 @@ async fn note_end(service: &Invitation, event: Event) -> Result<(), Error> {
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id;
         for row in rows {
-            let by_him = row.inviter_id == member.user;
-            let reason = if by_him { RevokeReason::InviterEnded } else { RevokeReason::MembershipEnded };
+            let reason = match (ended, row.inviter_id == member.user) {
+                (true, true) => RevokeReason::InviterEnded,
+                (true, false) => RevokeReason::MembershipEnded,
+                (false, _) if is_needless(service, &row, member.user).await? => RevokeReason::Superseded,
+                (false, _) => continue,
+            };
             revoke(service, row, reason).await?;
         }
     }

@@ -6,6 +6,7 @@ use usher_api::invitation::{
     AcceptInvitationRequest, AcceptInvitationResponse, GetInvitationRequest, Invitation, InvitationState,
     Registration, ResendInvitationRequest, ResolveInvitationTokenRequest, RevokeInvitationRequest,
 };
+use uuid::Uuid;
 
 use crate::support::acts::{choose, set_permissions, set_roles};
 use crate::support::address;
@@ -268,6 +269,54 @@ async fn a_stranger_with_the_link_is_refused_and_the_invitation_stays() {
     let request = GetInvitationRequest { name: invitation.name.clone() };
     let seen = admin.caller.invitation().get_invitation(request).await.unwrap().into_inner();
     assert_eq!(seen.invitation.unwrap(), invitation);
+}
+
+fn by_name(name: &str) -> AcceptInvitationRequest {
+    AcceptInvitationRequest { name: name.to_owned(), ..AcceptInvitationRequest::default() }
+}
+
+async fn accept_by_name(caller: &Caller, name: &str) -> Result<Invitation, Status> {
+    let answer = caller.invitation().accept_invitation(by_name(name)).await?;
+    Ok(answer.into_inner().invitation.expect("it comes"))
+}
+
+#[tokio::test]
+async fn the_invited_person_accepts_by_name_without_a_link() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    let email = guest.email.to_uppercase();
+    let name = invite(&admin, &community, &email, vec![grant(&community, &["guest"])]).await.name;
+    let accepted = accept_by_name(&guest.caller, &name).await.unwrap();
+    assert_eq!((accepted.state(), &accepted.invitee), (InvitationState::Accepted, &guest.name));
+    assert!(allowed(&guest, &community, "communities.get").await);
+    assert_eq!(accept_by_name(&guest.caller, &name).await.unwrap(), accepted);
+}
+
+#[tokio::test]
+async fn by_name_nobody_else_learns_that_there_is_an_invitation() {
+    let (admin, other) = (admin().await, Person::new("other").await);
+    let community = managed(&admin).await;
+    let name = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await.name;
+    let unknown = format!("{community}/invitations/{}", Uuid::new_v4());
+    for name in [&name, &unknown] {
+        let answer = accept_by_name(&other.caller, name).await;
+        assert!(refused(answer, Code::NotFound, "INVITATION_NOT_FOUND").is_empty());
+    }
+    // The id under another community is another name.
+    let mine = invite(&admin, &community, &other.email, vec![grant(&community, &["guest"])]).await.name;
+    let crossed = mine.replace(&community, &managed(&admin).await);
+    refused(accept_by_name(&other.caller, &crossed).await, Code::NotFound, "INVITATION_NOT_FOUND");
+    refused(accept_by_name(&Caller::nobody(), &mine).await, Code::Unauthenticated, "TOKEN_MISSING");
+    unprove_mailbox(&other.name).await;
+    let answer = accept_by_name(&other.caller, &mine).await;
+    refused(answer, Code::FailedPrecondition, "EMAIL_NOT_VERIFIED");
+    let all = AcceptInvitationRequest {
+        token: "usher_inv_x".to_owned(),
+        registration: Some(registration()),
+        ..by_name("northwind")
+    };
+    let answer = other.caller.invitation().accept_invitation(all).await;
+    refused_fields(answer, &["name", "token", "registration"]);
 }
 
 #[tokio::test]

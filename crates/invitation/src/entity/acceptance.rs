@@ -1,8 +1,12 @@
 //! One row for each invitation that somebody accepted or is accepting: what he said yes to, and what shows that it was he.
 
 use sea_orm::entity::prelude::*;
+use usher_api::invitation as pb;
+use usher_api::name::{CommunityName, InvitationName, SessionName, UserName};
 use usher_runtime::Timestamp;
 use uuid::Uuid;
+
+use super::{grant, invitation};
 
 /// An acceptance, as evidence.
 #[sea_orm::model]
@@ -12,6 +16,8 @@ pub struct Model {
     /// The invitation.
     #[sea_orm(primary_key, auto_increment = false)]
     pub invitation_id: Uuid,
+    /// The community at the top of the tree.
+    pub root_id: Uuid,
     /// The attempt. One that comes to nothing leaves no row.
     pub claim_id: Uuid,
     /// Who said yes.
@@ -47,4 +53,40 @@ pub enum Proof {
     /// He was signed in to the verified account of the address.
     #[sea_orm(string_value = "session")]
     Session,
+}
+
+impl Model {
+    /// The evidence, beside what the invitation says.
+    pub(crate) fn to_proto<'g>(
+        &self,
+        accepted: Option<&invitation::Model>,
+        grants: impl Iterator<Item = &'g grant::Model>,
+    ) -> pb::Acceptance {
+        let invitee = UserName(self.invitee_id);
+        let session = self.session_id.map(|id| SessionName { user: invitee, id }.to_string());
+        pb::Acceptance {
+            invitation: InvitationName { root: CommunityName(self.root_id), id: self.invitation_id }
+                .to_string(),
+            invitee: invitee.to_string(),
+            email: accepted.map(|row| row.email.clone()).unwrap_or_default(),
+            proof: pb::AcceptanceProof::from(self.proof).into(),
+            session: session.unwrap_or_default(),
+            terms_version: self.terms_version.clone(),
+            confirmed_fingerprint: self.confirmed_fingerprint.clone(),
+            source_address: self.source_address.clone().unwrap_or_default(),
+            consent_time: Some(self.consent_time.into()),
+            accept_time: self.accept_time.map(Into::into),
+            grants: grants.map(grant::Model::to_proto).collect(),
+        }
+    }
+}
+
+impl From<Proof> for pb::AcceptanceProof {
+    fn from(proof: Proof) -> Self {
+        match proof {
+            Proof::Registration => Self::Registration,
+            Proof::Link => Self::Link,
+            Proof::Session => Self::Session,
+        }
+    }
 }

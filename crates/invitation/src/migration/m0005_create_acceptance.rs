@@ -11,6 +11,7 @@ impl MigrationTrait for Migration {
         let table = Table::create()
             .table(Entity)
             .col(ColumnDef::new(Column::InvitationId).uuid().not_null().primary_key())
+            .col(ColumnDef::new(Column::RootId).uuid().not_null())
             .col(ColumnDef::new(Column::ClaimId).uuid().not_null())
             .col(ColumnDef::new(Column::InviteeId).uuid().not_null())
             .col(ColumnDef::new(Column::Proof).text().not_null())
@@ -21,6 +22,14 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Column::ConsentTime).big_integer().not_null())
             .col(ColumnDef::new(Column::AcceptTime).big_integer())
             .to_owned();
-        manager.create_table(table).await
+        let by_time = Index::create()
+            .name("acceptance_by_time")
+            .table(Entity)
+            .col(Column::RootId)
+            .col(Column::AcceptTime)
+            .col(Column::InvitationId)
+            .to_owned();
+        manager.create_table(table).await?;
+        manager.create_index(by_time).await
     }
 }

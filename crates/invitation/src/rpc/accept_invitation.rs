@@ -1,9 +1,9 @@
 use sea_orm::entity::prelude::*;
 use tonic::Code;
 use tonic_types::StatusExt as _;
-use usher_api::identity::{CreateUserRequest, GetUserRequest, User};
+use usher_api::identity::{CreateUserRequest, User};
 use usher_api::invitation as pb;
-use usher_api::name::UserName;
+use usher_api::name::{InvitationName, UserName};
 use usher_runtime::{Caller, EmailAddress, Failure, Violations};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use crate::entity::acceptance::Proof;
 use crate::entity::invitation::{Model, State};
 use crate::entity::{grant, invitation, token};
 use crate::error::Error;
+use crate::invitee::Invitee;
 use crate::offer;
 use crate::token::InvitationToken;
 
@@ -21,18 +22,9 @@ pub(crate) async fn accept_invitation(
     caller: &Caller,
     request: pb::AcceptInvitationRequest,
 ) -> Result<pb::AcceptInvitationResponse, Error> {
-    let row = find_by_token(service, &request.token).await?;
-    if row.state != State::Accepted {
-        row.require_pending(service.clock.now())?;
-    }
-    let mut violations = Violations::default();
-    violations.length("confirmed_fingerprint", &request.confirmed_fingerprint, 0..=64);
-    violations.finish()?;
-    let (user, proof) = match (request.registration, &caller.person) {
-        (Some(registration), None) => (register(service, &row, registration).await?, Proof::Registration),
-        (None, Some(_)) => (signed_in(service, caller, &row).await?, Proof::Link),
-        (None, None) => return Err(Failure::TokenMissing.into()),
-        (Some(_), Some(_)) => return Err(both_ways()),
+    let (row, user, proof) = match parse(&request)? {
+        Some(name) => from_inbox(service, caller, name).await?,
+        None => by_link(service, caller, &request.token, request.registration).await?,
     };
     let consent = Consent {
         invitee: user.name.parse().map_err(Failure::internal)?,
@@ -44,6 +36,57 @@ pub(crate) async fn accept_invitation(
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     Ok(pb::AcceptInvitationResponse { invitation })
+}
+
+/// Reads the request. The name of the invitation, if it is not told by a link.
+fn parse(request: &pb::AcceptInvitationRequest) -> Result<Option<InvitationName>, Failure> {
+    let mut violations = Violations::default();
+    violations.length("confirmed_fingerprint", &request.confirmed_fingerprint, 0..=64);
+    let mut name = None;
+    if !request.name.is_empty() {
+        name = violations.check("name", request.name.parse());
+        violations.require(request.token.is_empty(), "token", "must not be set beside `name`");
+        let registers = request.registration.is_some();
+        violations.require(!registers, "registration", "must not be set beside `name`: it takes the link");
+    }
+    violations.finish()?;
+    Ok(name)
+}
+
+/// The signed-in person, and the invitation that he names.
+async fn from_inbox(
+    service: &Invitation,
+    caller: &Caller,
+    name: InvitationName,
+) -> Result<(Model, User, Proof), Error> {
+    caller.person()?;
+    let person = Invitee::of(service, caller).await?;
+    let row = person.find(service, name).await?;
+    require_acceptable(service, &row)?;
+    Ok((row, person.account, Proof::Session))
+}
+
+/// The invitation of the link, and whoever accepts it by that.
+async fn by_link(
+    service: &Invitation,
+    caller: &Caller,
+    token: &str,
+    registration: Option<pb::Registration>,
+) -> Result<(Model, User, Proof), Error> {
+    let row = find_by_token(service, token).await?;
+    require_acceptable(service, &row)?;
+    let (user, proof) = match (registration, &caller.person) {
+        (Some(registration), None) => (register(service, &row, registration).await?, Proof::Registration),
+        (None, Some(_)) => (signed_in(service, caller, &row).await?, Proof::Link),
+        (None, None) => return Err(Failure::TokenMissing.into()),
+        (Some(_), Some(_)) => return Err(both_ways()),
+    };
+    Ok((row, user, proof))
+}
+
+/// Whoever accepted may ask again.
+fn require_acceptable(service: &Invitation, row: &Model) -> Result<(), Error> {
+    if row.state == State::Accepted { Ok(()) } else { row.require_pending(service.clock.now()) }
 }
 
 /// The invitation behind a link. Malformed and unknown tokens are answered alike.
@@ -106,15 +149,13 @@ fn invalid_registration(status: tonic::Status, row: &Model) -> Error {
 
 /// The signed-in person, if the invitation is his.
 async fn signed_in(service: &Invitation, caller: &Caller, row: &Model) -> Result<User, Error> {
-    let request = caller.forward(GetUserRequest { name: caller.person()?.user.to_string() });
-    let answer = service.identity.clone().get_user(request).await;
-    let user = answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner().user;
-    let user = user.unwrap_or_default();
-    if user.email.parse().ok().is_none_or(|email: EmailAddress| email.canonical() != row.email_canonical) {
+    let person = Invitee::of(service, caller).await?;
+    if !person.is_invited_by(row) {
         let invited: EmailAddress = row.email.parse().map_err(Failure::internal)?;
         return Err(Error::EmailMismatch { invited_email: invited.masked() });
     }
-    if user.email_verified { Ok(user) } else { Err(Error::EmailNotVerified) }
+    person.require_verified()?;
+    Ok(person.account)
 }
 
 /// Makes whoever consents the one who accepts. Of several at the same moment one wins; the same person gets the same answer again.
