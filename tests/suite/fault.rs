@@ -2,6 +2,7 @@
 
 mod accept_in_parallel;
 mod cancelled_calls;
+mod crash_at_every_step;
 mod crash_in_identity;
 mod crash_while_accepting;
 mod key_rotation;

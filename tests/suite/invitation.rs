@@ -8,6 +8,7 @@ mod import_invitations;
 mod list_acceptances;
 mod list_invitations;
 mod mint_invitation_link;
+mod random_lives;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;

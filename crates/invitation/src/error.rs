@@ -166,11 +166,11 @@ const MOST_NAMED: usize = 40;
 
 /// Names, separated by commas. What is left out is told by dots.
 fn at_most(names: &[String]) -> String {
-    let mut named = names[..names.len().min(MOST_NAMED)].join(",");
+    let mut text = names[..names.len().min(MOST_NAMED)].join(",");
     if names.len() > MOST_NAMED {
-        named.push_str(",…");
+        text.push_str(",…");
     }
-    named
+    text
 }
 
 impl From<DbErr> for Error {

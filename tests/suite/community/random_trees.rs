@@ -1,7 +1,6 @@
 //! Trees that nobody thought of. Each is grown from a seed through the RPCs and written down beside as a plain model; then every
 //! question about access is asked, and the answers are those of the model.
 
-mod dice;
 mod growth;
 mod world;
 
@@ -14,9 +13,9 @@ use usher_api::community::{
     ListAccessibleCommunitiesRequest, ListEffectiveRolesRequest, ListMembersWithAccessRequest,
 };
 
-use self::dice::Dice;
 use self::growth::Garden;
 use self::world::{Path, World};
+use crate::support::dice::Dice;
 use crate::support::people::{Person, admin};
 
 /// How many trees each test grows.

