@@ -10,6 +10,7 @@ mod confirm_password;
 mod confirm_totp_enrollment;
 mod create_user;
 mod disable_two_factor;
+mod expect_memberships;
 mod finish_single_sign_on;
 mod forged_tokens;
 mod get_json_web_keys;

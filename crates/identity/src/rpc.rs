@@ -13,6 +13,7 @@ mod create_connection;
 mod create_user;
 mod delete_connection;
 mod disable_two_factor;
+mod expect_memberships;
 mod finish_single_sign_on;
 mod get_connection;
 mod get_two_factor;
@@ -130,6 +131,14 @@ impl IdentityService for Identity {
     ) -> Answer<pb::GetUserPictureResponse> {
         let (caller, message) = open(request);
         answer(get_user_picture::get_user_picture(self, &caller, message).await)
+    }
+
+    async fn expect_memberships(
+        &self,
+        request: Request<pb::ExpectMembershipsRequest>,
+    ) -> Answer<pb::ExpectMembershipsResponse> {
+        let (_, message) = open(request);
+        answer(expect_memberships::expect_memberships(self, message).await)
     }
 
     async fn lookup_user(&self, request: Request<pb::LookupUserRequest>) -> Answer<pb::LookupUserResponse> {

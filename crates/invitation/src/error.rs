@@ -52,6 +52,9 @@ pub enum Error {
     /// The mailbox was never proven.
     #[error("the address of the account is not verified")]
     EmailNotVerified,
+    /// A community asks for more than he has to show.
+    #[error("a community that is offered asks for a second factor, which the account does not have")]
+    MfaRequired,
     /// Registering is not possible.
     #[error("the address has an account; sign in and accept")]
     AccountExists,
@@ -73,6 +76,7 @@ impl Error {
             | Self::Declined(_)
             | Self::AlreadyAccepted(_)
             | Self::EmailNotVerified
+            | Self::MfaRequired
             | Self::AccountExists => Code::FailedPrecondition,
             Self::NotGiven { reason, .. } => match reason {
                 GrantRefusal::SeatLimitReached => Code::ResourceExhausted,
@@ -112,6 +116,7 @@ impl Error {
             },
             Self::EmailMismatch { .. } => ErrorReason::EmailMismatch,
             Self::EmailNotVerified => ErrorReason::EmailNotVerified,
+            Self::MfaRequired => ErrorReason::MfaRequired,
             Self::AccountExists => ErrorReason::AccountExists,
             Self::EtagMismatch => ErrorReason::EtagMismatch,
             Self::Shared(_) => ErrorReason::Unspecified,
@@ -143,6 +148,7 @@ impl Error {
             Self::EmailMismatch { invited_email } => vec![("invited_email", invited_email.clone())],
             Self::NotFound
             | Self::EmailNotVerified
+            | Self::MfaRequired
             | Self::AccountExists
             | Self::EtagMismatch
             | Self::Shared(_) => Vec::new(),

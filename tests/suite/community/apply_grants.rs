@@ -196,7 +196,7 @@ async fn a_role_that_changed_is_given_as_the_strictest_community_has_it() {
             match expected {
                 None => assert_eq!(applied(apply(offer).await), [GrantOutcome::Granted]),
                 Some(reason) => {
-                    assert_eq!(refusal(apply(offer).await).reason(), reason, "{above:?} {below:?}")
+                    assert_eq!(refusal(apply(offer).await).reason(), reason, "{above:?} {below:?}");
                 }
             }
         }

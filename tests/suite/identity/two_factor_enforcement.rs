@@ -11,11 +11,11 @@ use super::refresh;
 use crate::support::acts::{remove_member, suspend_member};
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{reason, refused};
-use crate::support::tree::{grant, hand_over, invite, join, managed, mssp, token};
+use crate::support::tree::{accept, allowed, grant, hand_over, invite, join, managed, mssp, token};
 use crate::support::two_factor::{Enrolled, authenticate, challenge, complete, enrol_by, forget_codes};
 use crate::support::{address, request_id};
 
-async fn enforce(admin: &Person, community: &str) {
+pub async fn enforce(admin: &Person, community: &str) {
     let settings = CommunitySettings {
         name: format!("{community}/settings"),
         enforce_two_factor: true,
@@ -30,7 +30,7 @@ async fn enforce(admin: &Person, community: &str) {
 }
 
 /// A community with an administrator of its own.
-async fn own_place() -> (String, Person) {
+pub async fn own_place() -> (String, Person) {
     let admin = admin().await;
     let place = managed(&admin).await;
     let chief = hand_over(&admin, &place).await;
@@ -38,7 +38,7 @@ async fn own_place() -> (String, Person) {
 }
 
 /// Waits until the identity service knows whether a second factor is asked of `person`.
-async fn is_enforced(person: &Person, expected: bool) {
+pub async fn is_enforced(person: &Person, expected: bool) {
     until("the news arrives", || async {
         let request = GetTwoFactorRequest { name: "users/me/twoFactor".to_owned() };
         let answer = person.caller.identity().get_two_factor(request).await.expect("everybody sees his own");
@@ -79,10 +79,10 @@ async fn a_guest_enrols_while_registering() {
     let admin = admin().await;
     let tree = mssp(&admin, 1).await;
     let admin = hand_over(&admin, &tree.root).await;
-    enforce(&admin, &tree.root).await;
-    // The rule is known; that the guest is to be a member there is told with the account.
     let witness = Person::new("witness").await;
     join(&admin, &tree.root, &witness, vec![grant(&tree.root, &["guest"])]).await;
+    enforce(&admin, &tree.root).await;
+    // The rule is known; that the guest is to be a member there is told with the account.
     is_enforced(&witness, true).await;
     let email = address("guest");
     let invitation = invite(&admin, &tree.root, &email, vec![grant(&tree.inside[0], &["guest"])]).await;
@@ -97,11 +97,32 @@ async fn a_guest_enrols_while_registering() {
         registration: Some(registration),
         ..AcceptInvitationRequest::default()
     };
-    Caller::nobody().invitation().accept_invitation(accept).await.unwrap();
+    let answer = Caller::nobody().invitation().accept_invitation(accept).await.unwrap();
+    assert!(answer.into_inner().enrollment_required);
     let asked = challenge(&email).await;
     assert!(asked.enrollment_required);
     let (_, answer) = enrol_by(&asked).await;
     assert!(answer.credentials.is_some());
+}
+
+#[tokio::test]
+async fn somebody_with_an_account_enrols_before_he_accepts() {
+    let (place, admin) = own_place().await;
+    let witness = Person::new("witness").await;
+    join(&admin, &place, &witness, vec![grant(&place, &["guest"])]).await;
+    enforce(&admin, &place).await;
+    is_enforced(&witness, true).await;
+    let mira = Person::new("mira").await;
+    let invitation = invite(&admin, &place, &mira.email, vec![grant(&place, &["guest"])]).await;
+    let link = token(&admin, &invitation.name).await;
+    let by_name = AcceptInvitationRequest { name: invitation.name, ..AcceptInvitationRequest::default() };
+    refused(accept(&mira, &link).await, Code::FailedPrecondition, "MFA_REQUIRED");
+    let answer = mira.caller.invitation().accept_invitation(by_name).await;
+    refused(answer, Code::FailedPrecondition, "MFA_REQUIRED");
+    assert!(!allowed(&mira, &place, "communities.get").await);
+    let mira = Enrolled::from(mira).await.person;
+    accept(&mira, &link).await.unwrap();
+    assert!(allowed(&mira, &place, "communities.get").await);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::entity::account::{Column, Model};
 use crate::entity::account_mail::Kind;
 use crate::error::Error;
 use crate::password::{Chosen, Context};
+use crate::second_factor::{Demand, demand};
 use crate::{Identity, account, account_mail, second_factor, session};
 
 /// As many as an invitation offers at most.
@@ -50,7 +51,9 @@ pub(crate) async fn create_user(
         None => prepare(service, &change, profile, locale).await?,
     };
     community_rules::expect(service, &change, row.id, expected).await?;
-    let answer = pb::CreateUserResponse { user: Some(row.to_proto()), ..pb::CreateUserResponse::default() };
+    let enrollment_required = matches!(demand(service, &*change, row.id).await?, Demand::Enrollment);
+    let user = Some(row.to_proto());
+    let answer = pb::CreateUserResponse { user, enrollment_required, ..pb::CreateUserResponse::default() };
     once.commit(change, &answer).await?;
     tracing::info!(user = %row.name(), "account {} created", row.id);
     Ok(with_strength(answer, strength))
@@ -88,7 +91,7 @@ impl Draft {
             None
         };
         let locale = parse_locale("locale", &request.locale, &mut violations);
-        let expected = parse_expected(&request.expected_memberships, &mut violations);
+        let expected = parse_expected("expected_memberships", &request.expected_memberships, &mut violations);
         let request_id = parse_request_id(&request.request_id, &mut violations);
         violations.require(!request.request_id.is_empty(), "request_id", "must not be empty");
         let profile = required(profile, &mut violations)?;
@@ -97,16 +100,17 @@ impl Draft {
     }
 }
 
-fn parse_expected(memberships: &[pb::ExpectedMembership], violations: &mut Violations) -> Vec<Expected> {
-    const FIELD: &str = "expected_memberships";
-    violations.require(
-        memberships.len() <= MOST_EXPECTED,
-        FIELD,
-        format_args!("must be at most {MOST_EXPECTED}"),
-    );
+/// The communities of `list`, where somebody is about to become a member.
+pub(super) fn parse_expected(
+    list: &str,
+    memberships: &[pb::ExpectedMembership],
+    violations: &mut Violations,
+) -> Vec<Expected> {
+    let number_fits = memberships.len() <= MOST_EXPECTED;
+    violations.require(number_fits, list, format_args!("must be at most {MOST_EXPECTED}"));
     let mut expected = Vec::new();
     for (place, membership) in memberships.iter().enumerate().take(MOST_EXPECTED) {
-        let field = |name| format!("{FIELD}[{place}].{name}");
+        let field = |name| format!("{list}[{place}].{name}");
         let community = violations.check(field("community"), membership.community.parse());
         let root = violations.check(field("root"), membership.root.parse());
         if let (Some(community), Some(root)) = (community, root) {

@@ -1,7 +1,7 @@
 use sea_orm::entity::prelude::*;
 use tonic::Code;
 use tonic_types::StatusExt as _;
-use usher_api::identity::{CreateUserRequest, User};
+use usher_api::identity::{CreateUserRequest, CreateUserResponse, ExpectMembershipsRequest, User};
 use usher_api::invitation as pb;
 use usher_api::name::{InvitationName, UserName};
 use usher_runtime::{Caller, EmailAddress, Failure, Violations};
@@ -22,7 +22,7 @@ pub(crate) async fn accept_invitation(
     caller: &Caller,
     request: pb::AcceptInvitationRequest,
 ) -> Result<pb::AcceptInvitationResponse, Error> {
-    let (row, user, proof) = match parse(&request)? {
+    let (row, Accepting { user, proof, enrollment_required }) = match parse(&request)? {
         Some(name) => from_inbox(service, caller, name).await?,
         None => by_link(service, caller, &request.token, request.registration).await?,
     };
@@ -35,7 +35,15 @@ pub(crate) async fn accept_invitation(
     let row = accept(service, caller, row.id, &consent).await?;
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
-    Ok(pb::AcceptInvitationResponse { invitation })
+    Ok(pb::AcceptInvitationResponse { invitation, enrollment_required })
+}
+
+/// Whoever accepts.
+struct Accepting {
+    user: User,
+    proof: Proof,
+    /// Whether he has to enrol in a second factor when he signs in.
+    enrollment_required: bool,
 }
 
 /// Reads the request. The name of the invitation, if it is not told by a link.
@@ -58,12 +66,14 @@ async fn from_inbox(
     service: &Invitation,
     caller: &Caller,
     name: InvitationName,
-) -> Result<(Model, User, Proof), Error> {
+) -> Result<(Model, Accepting), Error> {
     caller.person()?;
     let person = Invitee::of(service, caller).await?;
     let row = person.find(service, name).await?;
     require_acceptable(service, &row)?;
-    Ok((row, person.account, Proof::Session))
+    require_second_factor(service, &row, &person.account).await?;
+    let accepting = Accepting { user: person.account, proof: Proof::Session, enrollment_required: false };
+    Ok((row, accepting))
 }
 
 /// The invitation of the link, and whoever accepts it by that.
@@ -72,16 +82,20 @@ async fn by_link(
     caller: &Caller,
     token: &str,
     registration: Option<pb::Registration>,
-) -> Result<(Model, User, Proof), Error> {
+) -> Result<(Model, Accepting), Error> {
     let row = find_by_token(service, token).await?;
     require_acceptable(service, &row)?;
-    let (user, proof) = match (registration, &caller.person) {
-        (Some(registration), None) => (register(service, &row, registration).await?, Proof::Registration),
-        (None, Some(_)) => (signed_in(service, caller, &row).await?, Proof::Link),
+    let accepting = match (registration, &caller.person) {
+        (Some(registration), None) => register(service, &row, registration).await?,
+        (None, Some(_)) => {
+            let user = signed_in(service, caller, &row).await?;
+            require_second_factor(service, &row, &user).await?;
+            Accepting { user, proof: Proof::Link, enrollment_required: false }
+        }
         (None, None) => return Err(Failure::TokenMissing.into()),
         (Some(_), Some(_)) => return Err(both_ways()),
     };
-    Ok((row, user, proof))
+    Ok((row, accepting))
 }
 
 /// Whoever accepted may ask again.
@@ -109,7 +123,11 @@ fn both_ways() -> Error {
 
 /// Makes the account. The holder of the link reads the mail of the invited address, which proves the mailbox. A repeated
 /// call with the same registration finds the account that the first one made.
-async fn register(service: &Invitation, row: &Model, registration: pb::Registration) -> Result<User, Error> {
+async fn register(
+    service: &Invitation,
+    row: &Model,
+    registration: pb::Registration,
+) -> Result<Accepting, Error> {
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let request = CreateUserRequest {
         email: row.email.clone(),
@@ -122,7 +140,10 @@ async fn register(service: &Invitation, row: &Model, registration: pb::Registrat
         expected_memberships: grants.iter().map(|grant| grant.expected_membership(row.name().root)).collect(),
     };
     match service.identity.clone().create_user(request).await {
-        Ok(response) => Ok(response.into_inner().user.unwrap_or_default()),
+        Ok(response) => {
+            let CreateUserResponse { user, enrollment_required, .. } = response.into_inner();
+            Ok(Accepting { user: user.unwrap_or_default(), proof: Proof::Registration, enrollment_required })
+        }
         Err(status) if status.code() == Code::AlreadyExists => Err(Error::AccountExists),
         Err(status) if status.code() == Code::InvalidArgument => Err(invalid_registration(status, row)),
         Err(status) => Err(Failure::from_neighbour("identity", status).into()),
@@ -145,6 +166,21 @@ fn invalid_registration(status: tonic::Status, row: &Model) -> Error {
         violations.add(format!("registration.{}", fault.field), &fault.description);
     }
     violations.finish().err().unwrap_or_else(|| Failure::internal(status)).into()
+}
+
+/// Refuses a person without a second factor if a community asks for one. Who has what it takes is asked for it from now on.
+async fn require_second_factor(service: &Invitation, row: &Model, user: &User) -> Result<(), Error> {
+    if row.state == State::Accepted {
+        return Ok(());
+    }
+    let grants = grant::of_invitation(&*service.database, row.id).await?;
+    let request = ExpectMembershipsRequest {
+        user: user.name.clone(),
+        memberships: grants.iter().map(|grant| grant.expected_membership(row.name().root)).collect(),
+    };
+    let answer = service.identity.clone().expect_memberships(request).await;
+    let answer = answer.map_err(|status| Failure::from_neighbour("identity", status))?.into_inner();
+    if answer.enrollment_required { Err(Error::MfaRequired) } else { Ok(()) }
 }
 
 /// The signed-in person, if the invitation is his.
