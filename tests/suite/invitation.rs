@@ -2,6 +2,7 @@
 
 mod accept_invitation;
 mod create_invitation;
+mod crossed_ids;
 mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
