@@ -6,6 +6,7 @@ mod crash_at_every_step;
 mod crash_in_identity;
 mod crash_while_accepting;
 mod key_rotation;
+mod one_end_wins;
 mod outage;
 mod secrets_at_rest;
 mod sign_in_flood;
