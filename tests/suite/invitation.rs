@@ -3,6 +3,7 @@
 mod accept_invitation;
 mod batch_create_invitations;
 mod create_invitation;
+mod crossed_ids;
 mod decline_invitation;
 mod get_invitation;
 mod import_invitations;

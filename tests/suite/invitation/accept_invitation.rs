@@ -13,7 +13,9 @@ use crate::support::address;
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::rows::unprove_mailbox;
-use crate::support::tree::{accept, allowed, expired, grant, invite, join, managed, mssp, role, token};
+use crate::support::tree::{
+    accept, allowed, expired, grant, invite, join, managed, member, mssp, role, token,
+};
 
 fn registration() -> Registration {
     Registration {
@@ -342,6 +344,20 @@ async fn an_invitation_ends_with_the_authority_of_whoever_made_it() {
     assert!(!allowed(&guest, &community, "communities.get").await);
     crate::support::rows::make_admin(&community, &admin.name).await;
     accept(&guest, &token).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_inviter_may_no_longer_give_an_administrator_issues_again_in_his_own_name() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    let inviter = member(&admin, &community, &community, &["manage_member"]).await;
+    let name = invite(&inviter, &community, &guest.email, vec![grant(&community, &["guest"])]).await.name;
+    let token = token(&inviter, &name).await;
+    set_roles(&admin, &community, &inviter.name, [("guest".to_owned(), Inheritance::Self_)]).await;
+    refused(accept(&guest, &token).await, Code::FailedPrecondition, "INVITER_NOT_AUTHORIZED");
+    let again = ResendInvitationRequest { name, ..ResendInvitationRequest::default() };
+    admin.caller.invitation().resend_invitation(again).await.unwrap();
+    assert_eq!(accept(&guest, &token).await.unwrap().inviter, admin.name);
 }
 
 #[tokio::test]

@@ -161,6 +161,46 @@ async fn roles_must_exist_where_they_are_given() {
 }
 
 #[tokio::test]
+async fn addresses_are_compared_in_their_canonical_form_and_no_dot_or_plus_is_folded() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let typed = address("zoë").replace("guest.test", "bücher.test");
+    let made = invite(&admin, &community, &typed, vec![grant(&community, &["guest"])]).await;
+    assert_eq!(made.email, typed, "it is kept as it was typed");
+    for spelling in [
+        typed.to_uppercase(),
+        typed.replace("zoë", "zoe\u{308}"),
+        typed.replace("bücher.test", "xn--bcher-kva.test"),
+    ] {
+        let request = offer(&community, &spelling, vec![grant(&community, &["guest"])]);
+        let answer = admin.caller.invitation().create_invitation(request).await;
+        refused(answer, Code::AlreadyExists, "INVITATION_ALREADY_PENDING");
+    }
+    for another in [typed.replace("zoë", "zo.ë"), typed.replace("zoë", "zoë+x")] {
+        invite(&admin, &community, &another, vec![grant(&community, &["guest"])]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_does_not_tell_whether_the_address_has_an_account() {
+    let (admin, guest) = (admin().await, Person::new("guest").await);
+    let community = managed(&admin).await;
+    let known = invite(&admin, &community, &guest.email, vec![grant(&community, &["guest"])]).await;
+    let unknown = invite(&admin, &community, &address("guest"), vec![grant(&community, &["guest"])]).await;
+    let same = Invitation {
+        name: known.name.clone(),
+        uid: known.uid.clone(),
+        email: known.email.clone(),
+        etag: known.etag.clone(),
+        create_time: known.create_time,
+        update_time: known.update_time,
+        expire_time: known.expire_time,
+        ..unknown
+    };
+    assert_eq!(known, same);
+}
+
+#[tokio::test]
 async fn one_live_invitation_for_each_community_and_address() {
     let admin = admin().await;
     let tree = mssp(&admin, 2).await;

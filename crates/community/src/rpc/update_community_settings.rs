@@ -67,6 +67,7 @@ async fn write(service: &Community, change: &Change, row: settings::Model) -> Re
         Column::DeactivateInactiveMembers,
         Column::DirectAddition,
         Column::PersonalMessages,
+        Column::RoleDrift,
         Column::Version,
         Column::UpdateTime,
     ];

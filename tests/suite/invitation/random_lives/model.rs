@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     Pending,
+    /// Somebody accepts, and the process died meanwhile. It is accepted when somebody looks closer, and pending until then.
+    Claimed,
     Accepted,
     Declined,
     Revoked,
@@ -44,7 +46,7 @@ impl Life {
             Act::Create => return self.created(refusal),
             Act::Expire(number) | Act::Crash(number) if self.0[number] != State::Pending => (number, None),
             Act::Expire(number) => (number, Some(State::Expired)),
-            Act::Crash(number) => (number, Some(State::Accepted)),
+            Act::Crash(number) => (number, Some(State::Claimed)),
             Act::Resend(number) => return self.resent(number, refusal),
             Act::Update(number) => return self.pending_to(number, State::Pending, None, refusal),
             Act::Revoke(number) => return self.pending_to(number, State::Revoked, None, refusal),
@@ -65,33 +67,49 @@ impl Life {
         life
     }
 
-    fn is_live(&self) -> bool {
-        self.0.contains(&State::Pending)
+    /// With all that was interrupted completed.
+    pub fn completed(&self) -> Self {
+        let complete = |state: &State| if *state == State::Claimed { State::Accepted } else { *state };
+        Self(self.0.iter().map(complete).collect())
+    }
+
+    fn has(&self, states: &[State]) -> bool {
+        self.0.iter().any(|state| states.contains(state))
     }
 
     fn created(&self, refusal: Option<&str>) -> Option<Self> {
-        let mut life = self.clone();
+        let mut life = self.completed();
         life.0.push(State::Pending);
         match refusal {
-            None => (!self.is_live()).then_some(life),
-            Some("INVITATION_ALREADY_PENDING") => self.is_live().then(|| self.clone()),
-            Some("ALREADY_MEMBER") => self.0.contains(&State::Accepted).then(|| self.clone()),
+            None => (!self.has(&[State::Pending])).then_some(life),
+            Some("INVITATION_ALREADY_PENDING") => {
+                self.has(&[State::Pending, State::Claimed]).then(|| self.clone())
+            }
+            Some("ALREADY_MEMBER") => self.has(&[State::Accepted, State::Claimed]).then(|| self.clone()),
             Some(_) => None,
         }
     }
 
     fn resent(&self, number: usize, refusal: Option<&str>) -> Option<Self> {
-        let in_the_way = self.0[number] == State::Expired && self.is_live();
+        let expired = self.0[number] == State::Expired;
         match (self.0[number], refusal) {
             (State::Pending | State::Expired, None) => {
-                (!in_the_way).then(|| self.with(number, State::Pending))
+                let in_the_way = expired && self.has(&[State::Pending]);
+                // What was in the way and is no more was completed.
+                let before = if expired { self.completed() } else { self.clone() };
+                (!in_the_way).then(|| before.with(number, State::Pending))
             }
-            (State::Expired, Some("INVITATION_ALREADY_PENDING")) => in_the_way.then(|| self.clone()),
+            (State::Expired, Some("INVITATION_ALREADY_PENDING")) => {
+                self.has(&[State::Pending, State::Claimed]).then(|| self.clone())
+            }
             // Nobody is invited to what he is already.
             (State::Pending | State::Expired, Some("ALREADY_MEMBER")) => {
-                self.0.contains(&State::Accepted).then(|| self.clone())
+                self.has(&[State::Accepted, State::Claimed]).then(|| self.clone())
             }
             (State::Pending | State::Expired, Some(_)) => None,
+            (State::Claimed, refusal) => {
+                (refusal == Some(reason(State::Accepted))).then(|| self.with(number, State::Accepted))
+            }
             (ended, refusal) => (refusal == Some(reason(ended))).then(|| self.clone()),
         }
     }
@@ -103,17 +121,21 @@ impl Life {
         repeated: Option<State>,
         refusal: Option<&str>,
     ) -> Option<Self> {
-        match self.0[number] {
+        let (state, life) = match self.0[number] {
+            State::Claimed => (State::Accepted, self.with(number, State::Accepted)),
+            state => (state, self.clone()),
+        };
+        match state {
             State::Pending => refusal.is_none().then(|| self.with(number, next)),
-            state if Some(state) == repeated => refusal.is_none().then(|| self.clone()),
-            ended => (refusal == Some(reason(ended))).then(|| self.clone()),
+            state if Some(state) == repeated => refusal.is_none().then_some(life),
+            ended => (refusal == Some(reason(ended))).then_some(life),
         }
     }
 }
 
 fn reason(ended: State) -> &'static str {
     match ended {
-        State::Pending => "",
+        State::Pending | State::Claimed => "",
         State::Accepted => "INVITATION_ALREADY_ACCEPTED",
         State::Declined => "INVITATION_DECLINED",
         State::Revoked => "INVITATION_REVOKED",
