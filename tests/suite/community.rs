@@ -101,7 +101,7 @@ fn application(root: &str, inviter: &str, invitee: &str, grants: Vec<Grant>) -> 
         invitee: invitee.to_owned(),
         grants,
         request_id: request_id(),
-        confirmed_fingerprint: String::new(),
+        ..ApplyGrantsRequest::default()
     }
 }
 

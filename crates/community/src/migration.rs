@@ -21,6 +21,7 @@ mod m0018_insert_connections_permission;
 mod m0020_insert_two_factor_permission;
 mod m0021_add_role_drift;
 mod m0022_insert_acceptances_permission;
+mod m0023_add_annotations;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0020_insert_two_factor_permission::Migration));
         steps.push(Box::new(m0021_add_role_drift::Migration));
         steps.push(Box::new(m0022_insert_acceptances_permission::Migration));
+        steps.push(Box::new(m0023_add_annotations::Migration));
         steps
     }
 }

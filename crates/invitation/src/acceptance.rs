@@ -96,6 +96,7 @@ pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Er
         grants: grants.iter().map(grant::Model::to_offer).collect(),
         request_id: claim.to_string(),
         confirmed_fingerprint: consent.map(|consent| consent.confirmed_fingerprint).unwrap_or_default(),
+        ..ApplyGrantsRequest::default()
     };
     let answer = service.community.clone().apply_grants(request).await;
     let answer = answer.map_err(|status| Failure::from_neighbour("community", status))?;
