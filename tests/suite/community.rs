@@ -115,8 +115,7 @@ fn application(root: &str, inviter: &str, invitee: &str, grants: Vec<Grant>) -> 
         invitee: invitee.to_owned(),
         grants,
         request_id: request_id(),
-        on_behalf_of: String::new(),
-        confirmed_fingerprint: String::new(),
+        ..ApplyGrantsRequest::default()
     }
 }
 

@@ -146,6 +146,7 @@ mod tests {
             name_key: String::new(),
             email_key: String::new(),
             person_known: true,
+            annotations: String::new(),
             version: 1,
             create_time: Timestamp(create_time),
             update_time: Timestamp(create_time),

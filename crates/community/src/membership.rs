@@ -1,7 +1,7 @@
 //! Making people members, changing what they hold, and ending it: rows and events. Whoever calls anything here holds the tree, so
 //! that two changes of a membership do not meet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query, SelectStatement};
@@ -28,9 +28,23 @@ pub(crate) struct Gift {
     pub(crate) by: PrincipalName,
     /// The name of the invitation. Empty if there was none.
     pub(crate) invitation: String,
+    /// What the invitation said to be found again at the memberships.
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
+/// The most annotations that a membership keeps.
+const MOST_ANNOTATIONS: usize = 64;
+
 impl Gift {
+    /// `by` gives to `to` without having invited him.
+    pub(crate) fn without_invitation(
+        root: CommunityName,
+        to: UserName,
+        by: impl Into<PrincipalName>,
+    ) -> Self {
+        Self { root, to, by: by.into(), invitation: String::new(), annotations: BTreeMap::new() }
+    }
+
     /// Gives the roles of `grants`, and returns for each whether it brought one that he had not. What he had already, given
     /// there or inherited, stays as it is.
     pub(crate) async fn give(
@@ -48,7 +62,9 @@ impl Gift {
             .exec_with_returning(&**change)
             .await?;
         let gained: BTreeSet<Uuid> = given.iter().map(|role| role.community_id).collect();
-        let changed = touch(change, self.to, gained.union(&came).copied(), now).await?;
+        let annotated = self.annotate(change, &communities).await?;
+        let changed: BTreeSet<Uuid> = gained.iter().chain(&came).chain(&annotated).copied().collect();
+        let changed = touch(change, self.to, changed.into_iter(), now).await?;
         let facts = changed.iter().map(|row| {
             let new = came.contains(&row.community_id);
             (row, if new { MemberFact::Created } else { MemberFact::Updated })
@@ -77,6 +93,7 @@ impl Gift {
             .col_expr(member::Column::CreateTime, Expr::value(now))
             .col_expr(member::Column::SuspendReason, Expr::value(None::<String>))
             .col_expr(member::Column::ReactivateTime, Expr::value(None::<i64>))
+            .col_expr(member::Column::Annotations, Expr::value(""))
             .filter(member::Column::UserId.eq(self.to.0))
             .filter(member::Column::CommunityId.is_in(communities.iter().copied()))
             .filter(member::Column::State.eq(member::State::Removed))
@@ -90,6 +107,7 @@ impl Gift {
             name_key: Set(name_key.clone()),
             email_key: Set(email_key.clone()),
             person_known: Set(true),
+            annotations: Set(String::new()),
             version: Set(0),
             create_time: Set(now),
             update_time: Set(now),
@@ -101,6 +119,36 @@ impl Gift {
             .exec_with_returning(&**change)
             .await?;
         Ok(back.iter().chain(&new).map(|row| row.community_id).collect())
+    }
+
+    /// Adds the annotations to his memberships, and returns where that changed something.
+    async fn annotate(&self, change: &Change, communities: &BTreeSet<Uuid>) -> Result<BTreeSet<Uuid>, Error> {
+        let mut changed = BTreeSet::new();
+        if self.annotations.is_empty() {
+            return Ok(changed);
+        }
+        let his = |places: BTreeSet<Uuid>| {
+            member::Column::UserId.eq(self.to.0).and(member::Column::CommunityId.is_in(places))
+        };
+        let rows = member::Entity::find().filter(his(communities.clone())).all(&**change).await?;
+        for row in rows {
+            let mut all = row.annotations();
+            all.extend(self.annotations.clone());
+            if all.len() > MOST_ANNOTATIONS {
+                all.clone_from(&self.annotations);
+            }
+            if all == row.annotations() {
+                continue;
+            }
+            let text = serde_json::to_string(&all).map_err(Failure::internal)?;
+            member::Entity::update_many()
+                .col_expr(member::Column::Annotations, Expr::value(text))
+                .filter(his(BTreeSet::from([row.community_id])))
+                .exec(&**change)
+                .await?;
+            changed.insert(row.community_id);
+        }
+        Ok(changed)
     }
 
     fn roles(&self, grant: &Grant, now: Timestamp) -> impl Iterator<Item = member_role::ActiveModel> {

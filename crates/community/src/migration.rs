@@ -24,6 +24,7 @@ mod m0022_insert_acceptances_permission;
 mod m0023_extend_settings;
 mod m0024_create_seat_reservation;
 mod m0025_create_program;
+mod m0026_add_annotations;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0023_extend_settings::Migration));
         steps.push(Box::new(m0024_create_seat_reservation::Migration));
         steps.push(Box::new(m0025_create_program::Migration));
+        steps.push(Box::new(m0026_add_annotations::Migration));
         steps
     }
 }

@@ -157,6 +157,7 @@ impl Roster {
             etag: member.map(|row| row.version.to_string()).unwrap_or_default(),
             create_time: member.map(|row| row.create_time.into()),
             update_time: member.map(|row| row.update_time.into()),
+            annotations: member.map(|row| row.annotations().into_iter().collect()).unwrap_or_default(),
         }
     }
 

@@ -178,6 +178,7 @@ fn membership(
         name_key: name_key(&made_up.full_name),
         email_key: made_up.email.clone(),
         person_known: true,
+        annotations: String::new(),
         version: 1,
         create_time: made_up.create_time,
         update_time: made_up.create_time,

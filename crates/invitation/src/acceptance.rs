@@ -97,6 +97,7 @@ pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Er
         request_id: claim.to_string(),
         on_behalf_of: String::new(),
         confirmed_fingerprint: consent.map(|consent| consent.confirmed_fingerprint).unwrap_or_default(),
+        annotations: row.annotations().into_iter().collect(),
     };
     let answer = service.community.clone().apply_grants(request).await;
     let answer = answer.map_err(|status| Failure::from_neighbour("community", status))?;

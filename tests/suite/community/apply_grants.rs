@@ -9,11 +9,11 @@ use usher_api::community::{
 use uuid::Uuid;
 
 use super::{
-    alone, application, ask_of_members, decide, enrol, holder, invitation_service, may, no_community,
+    alone, application, ask_of_members, decide, enrol, holder, invitation_service, may, no_community, seen,
     somebody, told,
 };
 use crate::support::acts::{
-    choose, delete_community, reactivate_community, set_permissions, suspend_community,
+    choose, delete_community, reactivate_community, remove_member, set_permissions, suspend_community,
 };
 use crate::support::people::admin;
 use crate::support::refusal::{refused, refused_fields};
@@ -282,6 +282,36 @@ async fn what_is_gone_or_elsewhere_is_refused() {
         let decision = decide(application(root, &admin.name, &somebody(), grants)).await;
         assert_eq!(refused_in(decision), [expected]);
     }
+}
+
+#[tokio::test]
+async fn what_the_invitation_is_annotated_with_is_found_at_the_membership() {
+    let admin = admin().await;
+    let tree = mssp(&admin, 1).await;
+    let (user, place) = (somebody(), &tree.inside[0]);
+    let annotations = async || {
+        let mut annotations: Vec<_> = seen(place, &user).await.unwrap().annotations.into_iter().collect();
+        annotations.sort();
+        annotations
+    };
+    let apply = |roles: &[&str], entries: &[(&str, &str)]| {
+        let entries = entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let request = application(&tree.root, &admin.name, &user, vec![grant(place, roles)]);
+        decide(ApplyGrantsRequest { annotations: entries.collect(), ..request })
+    };
+    applied(apply(&["guest"], &[("ticket", "7"), ("team", "blue")]).await);
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(annotations().await, [pair("team", "blue"), pair("ticket", "7")]);
+    // Of a key, what was said last. That is a change, even if there is nothing else to give.
+    assert_eq!(applied(apply(&["guest"], &[("ticket", "8")]).await), [GrantOutcome::AlreadyHeld]);
+    assert_eq!(annotations().await, [pair("team", "blue"), pair("ticket", "8")]);
+    applied(apply(&["guest"], &[("ticket", "8")]).await);
+    let facts = [("member.created".to_owned(), 1), ("member.updated".to_owned(), 2)];
+    assert_eq!(told(place, &user).await, facts);
+    // Who comes back begins anew.
+    remove_member(&admin, place, &user).await;
+    applied(apply(&["guest"], &[]).await);
+    assert!(annotations().await.is_empty());
 }
 
 #[tokio::test]

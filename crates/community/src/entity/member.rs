@@ -2,6 +2,8 @@
 //!
 //! The row stays when he is removed, so that the numbers of its events go on should he come back.
 
+use std::collections::BTreeMap;
+
 use sea_orm::entity::prelude::*;
 use usher_api::community as pb;
 use usher_api::name::{CommunityName, MemberName};
@@ -39,6 +41,8 @@ pub struct Model {
     pub suspend_reason: Option<SuspendReason>,
     /// When he was reactivated last.
     pub reactivate_time: Option<Timestamp>,
+    /// What invitations said to be found again here, as a JSON object. Empty if none did.
+    pub annotations: String,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -104,6 +108,11 @@ impl From<SuspendReason> for pb::SuspendReason {
 }
 
 impl Model {
+    /// What invitations said to be found again here.
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+        serde_json::from_str(&self.annotations).unwrap_or_default()
+    }
+
     /// The resource name.
     pub(crate) fn name(&self) -> MemberName {
         MemberName { community: CommunityName(self.community_id), user: self.user_id }

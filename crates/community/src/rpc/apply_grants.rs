@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::community::apply_grants_response::Decision;
 use usher_api::community::{self as pb, AppliedGrants, GrantOutcome, GrantRefusal, RefusedGrants};
@@ -26,6 +28,7 @@ struct Acceptance {
     grants: Vec<AskedGrant>,
     offered: Offered,
     confirmed_fingerprint: String,
+    annotations: BTreeMap<String, String>,
     request_id: Uuid,
 }
 
@@ -86,6 +89,7 @@ impl Acceptance {
             grants,
             offered: role_drift::offered(&request.grants),
             confirmed_fingerprint: request.confirmed_fingerprint.clone(),
+            annotations: request.annotations.clone().into_iter().collect(),
             request_id: parse::required(request_id, &mut violations)?,
         };
         violations.finish()?;
@@ -226,6 +230,7 @@ impl Acceptance {
             to: self.invitee,
             by: self.inviter.principal,
             invitation: self.invitation.to_string(),
+            annotations: self.annotations.clone(),
         };
         let mut gained = gift.give(service, change, &given).await?.into_iter();
         seats::convert(change, self.invitation.id).await?;

@@ -149,7 +149,7 @@ async fn make_admin(
     let admin = RoleId::BuiltIn(BuiltInRole::Admin);
     let roles = vec![(admin, admin.in_community(row.name()))];
     let grant = Grant { community: row.name(), roles, reach: Reach::of(row.kind) };
-    let gift = Gift { root: row.name(), to: maker.user, by: maker.user.into(), invitation: String::new() };
+    let gift = Gift::without_invitation(row.name(), maker.user, maker.user);
     gift.give(service, change, &[grant]).await?;
     Ok(())
 }

@@ -77,7 +77,7 @@ async fn add(
     let settings = InForce::load(&**change, &community.row).await?.effective;
     require_suitable(change, &community.row, &settings, person).await?;
     seats::require_one(change, &community.row, &settings).await?;
-    let gift = Gift { root, to: user, by: giver.principal, invitation: String::new() };
+    let gift = Gift::without_invitation(root, user, giver.principal);
     gift.give(service, change, &gifts).await?;
     Ok(())
 }
