@@ -8,6 +8,7 @@
 //! | `acceptance.rs` | from a claim to memberships: the steps that a crash may interrupt |
 //! | `access.rs` | who may see and end an invitation |
 //! | `invitee.rs` | who is invited: the signed-in person whose address it is |
+//! | `filter.rs` | which invitations a request speaks of |
 //! | `offer.rs` | an invitation in the words that people read |
 //! | `token.rs` | the secret in a link |
 //! | `lifecycle.rs` | states, and the one way to change them |
@@ -25,6 +26,7 @@ mod config;
 mod draft;
 mod entity;
 mod error;
+mod filter;
 mod invitee;
 mod lifecycle;
 mod migration;

@@ -4,6 +4,7 @@ mod m0001_create_invitation;
 mod m0002_create_grant;
 mod m0003_create_token;
 mod m0004_extend_invitation;
+mod m0005_index_invitation;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0002_create_grant::Migration));
         steps.push(Box::new(m0003_create_token::Migration));
         steps.push(Box::new(m0004_extend_invitation::Migration));
+        steps.push(Box::new(m0005_index_invitation::Migration));
         steps
     }
 }

@@ -1,5 +1,6 @@
 //! One row for each invitation.
 
+use sea_orm::Iterable as _;
 use sea_orm::entity::prelude::*;
 use usher_api::invitation as pb;
 use usher_api::name::{CommunityName, InvitationName, UserName};
@@ -181,6 +182,13 @@ impl Model {
                 .map(|id| UserName(id).to_string())
                 .unwrap_or_default(),
         }
+    }
+}
+
+impl DeliveryState {
+    /// The stored form. `None` for what is never stored.
+    pub(crate) fn from_proto(state: pb::DeliveryState) -> Option<Self> {
+        Self::iter().find(|known| pb::DeliveryState::from(*known) == state)
     }
 }
 
