@@ -6,6 +6,7 @@ mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
 mod list_invitations;
+mod list_my_invitations;
 mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;

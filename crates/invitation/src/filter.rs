@@ -47,14 +47,13 @@ impl Filter {
                 (column, from, until)
             }));
         }
-        let states = enums("states", &request.states, violations, |state: InvitationState| Some(state));
         let deliveries =
             enums("delivery_states", &request.delivery_states, violations, DeliveryState::from_proto);
         let risks = enums("risks", &request.risks, violations, |risk: InvitationRisk| Some(risk));
         let role = Some(&request.role).filter(|text| !text.is_empty());
         Self {
             community: named("community", &request.community, violations),
-            states,
+            states: states(&request.states, violations),
             email: named("email", &request.email, violations),
             search: fields::search(&request.search, violations),
             deliveries,
@@ -78,7 +77,7 @@ impl Filter {
             .add_option(search)
             .add_option(deliveries.map(|states| Column::DeliveryState.is_in(states.iter().copied())))
             .add_option(self.inviter.map(|inviter| Column::InviterId.eq(inviter.0)))
-            .add_option(any(self.states.iter().map(|state| in_state(connection, *state))))
+            .add(in_states(connection, &self.states))
             .add_option(any(self.risks.iter().map(|risk| at_risk(connection, *risk))));
         if !self.risks.is_empty() {
             condition = condition.add(in_state(connection, InvitationState::Pending));
@@ -172,8 +171,19 @@ fn offering_role(ending: &str) -> SelectStatement {
         .to_owned()
 }
 
+/// The field `states`.
+pub(crate) fn states(asked: &[i32], violations: &mut Violations) -> Vec<InvitationState> {
+    enums("states", asked, violations, Some)
+}
+
+/// Holds in each of `states`; if there are none, in all.
+pub(crate) fn in_states(connection: &impl ConnectionTrait, states: &[InvitationState]) -> Condition {
+    let states = any(states.iter().map(|state| in_state(connection, *state)));
+    Condition::all().add_option(states)
+}
+
 /// What is overdue counts as expired before the sweeper comes by, unless somebody is just accepting it.
-pub(crate) fn in_state(connection: &impl ConnectionTrait, state: InvitationState) -> Condition {
+fn in_state(connection: &impl ConnectionTrait, state: InvitationState) -> Condition {
     let stored = |state: State| Condition::all().add(Column::State.eq(state));
     let on_time = || {
         Condition::any()

@@ -12,7 +12,7 @@ use crate::error::Error;
 /// A signed-in person, by his address.
 #[derive(Debug)]
 pub(crate) struct Invitee {
-    email: EmailAddress,
+    pub(crate) email: EmailAddress,
     /// Whether he has shown that the mailbox is his.
     verified: bool,
 }

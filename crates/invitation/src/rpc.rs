@@ -6,6 +6,7 @@ mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
 mod list_invitations;
+mod list_my_invitations;
 mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;
@@ -51,6 +52,14 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::ListInvitationsResponse> {
         let (caller, message) = open(request);
         answer(list_invitations::list_invitations(self, &caller, message).await)
+    }
+
+    async fn list_my_invitations(
+        &self,
+        request: Request<pb::ListMyInvitationsRequest>,
+    ) -> Answer<pb::ListMyInvitationsResponse> {
+        let (caller, message) = open(request);
+        answer(list_my_invitations::list_my_invitations(self, &caller, message).await)
     }
 
     async fn update_invitation(
