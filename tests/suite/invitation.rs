@@ -1,6 +1,7 @@
 //! The invitation service, one file for each RPC.
 
 mod accept_invitation;
+mod batch_revoke_invitations;
 mod create_invitation;
 mod decline_invitation;
 mod get_invitation;

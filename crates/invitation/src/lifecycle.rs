@@ -14,7 +14,7 @@ use sea_orm::sea_query::{Condition, ExprTrait as _, IntoCondition};
 use usher_api::invitation::InvitationEvent;
 use usher_api::name::UserName;
 use usher_runtime::outbox::{self, NewEvent};
-use usher_runtime::{Change, database};
+use usher_runtime::{Change, Timestamp, database};
 
 use crate::Invitation;
 use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State, revoke_reason};
@@ -58,9 +58,35 @@ pub(crate) async fn tell(
     row: &Model,
     fact: Fact,
 ) -> Result<(), Error> {
+    tell_all(service, change, std::slice::from_ref(row), fact).await
+}
+
+/// As [`tell`], of many invitations in few statements.
+pub(crate) async fn tell_all(
+    service: &Invitation,
+    change: &Change,
+    rows: &[Model],
+    fact: Fact,
+) -> Result<(), Error> {
     let now = service.clock.now();
-    let grants = grant::of_invitation(&**change, row.id).await?;
-    let message = InvitationEvent {
+    let grants = grant::of_invitations(&**change, rows.iter().map(|row| row.id)).await?;
+    let messages: Vec<InvitationEvent> = rows
+        .iter()
+        .map(|row| message(row, grants.get(&row.id).map_or(&[], Vec::as_slice), fact, now))
+        .collect();
+    let events = messages.iter().map(|message| NewEvent {
+        id: service.random.uuid(now),
+        kind: fact.kind(),
+        resource: message.invitation.clone(),
+        version: message.version,
+        occur_time: now,
+        message,
+    });
+    Ok(outbox::record_all(change, events).await?)
+}
+
+fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> InvitationEvent {
+    InvitationEvent {
         invitation: row.name().to_string(),
         version: row.version,
         state: usher_api::invitation::InvitationState::from(row.state).into(),
@@ -72,16 +98,7 @@ pub(crate) async fn tell(
         occur_time: Some(now.into()),
         grants: grants.iter().map(grant::Model::to_proto).collect(),
         revoke_reason: revoke_reason(row.revoke_reason).into(),
-    };
-    let event = NewEvent {
-        id: service.random.uuid(now),
-        kind: fact.kind(),
-        resource: row.name().to_string(),
-        version: row.version,
-        occur_time: now,
-        message: &message,
-    };
-    Ok(outbox::record(change, event).await?)
+    }
 }
 
 /// Rows that are pending, by the database's clock, and not being accepted.
@@ -113,9 +130,7 @@ pub(crate) async fn expire(
         .exec_with_returning(&**change)
         .await?;
     end_grants(change, rows.iter().map(|row| row.id)).await?;
-    for row in &rows {
-        tell(service, change, row, Fact::Expired).await?;
-    }
+    tell_all(service, change, &rows, Fact::Expired).await?;
     Ok(rows.len())
 }
 
@@ -132,6 +147,29 @@ pub(crate) async fn revoke(
         (Column::RevokeReason, Expr::value(reason)),
     ];
     end(service, change, row, ending, Fact::Revoked).await
+}
+
+/// Revokes those of the invitations that are pending and that nobody is accepting, for somebody who asked for it. Returns those
+/// that were revoked.
+pub(crate) async fn revoke_all(
+    service: &Invitation,
+    change: &Change,
+    ids: Vec<Uuid>,
+) -> Result<Vec<Model>, Error> {
+    let now = service.clock.now();
+    let rows = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Revoked))
+        .col_expr(Column::RevokeTime, Expr::value(now))
+        .col_expr(Column::RevokeReason, Expr::value(RevokeReason::Requested))
+        .col_expr(Column::UpdateTime, Expr::value(now))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.is_in(ids))
+        .filter(free_and_pending(&**change))
+        .exec_with_returning(&**change)
+        .await?;
+    end_grants(change, rows.iter().map(|row| row.id)).await?;
+    tell_all(service, change, &rows, Fact::Revoked).await?;
+    Ok(rows)
 }
 
 /// Declines the invitation unless its time is over by the database's clock. `row` must be locked in `change`.

@@ -1,6 +1,7 @@
 //! What can be called. One file for each RPC.
 
 mod accept_invitation;
+mod batch_revoke_invitations;
 mod create_invitation;
 mod decline_invitation;
 mod get_invitation;
@@ -76,6 +77,14 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::RevokeInvitationResponse> {
         let (caller, message) = open(request);
         answer(revoke_invitation::revoke_invitation(self, &caller, message).await)
+    }
+
+    async fn batch_revoke_invitations(
+        &self,
+        request: Request<pb::BatchRevokeInvitationsRequest>,
+    ) -> Answer<pb::BatchRevokeInvitationsResponse> {
+        let (caller, message) = open(request);
+        answer(batch_revoke_invitations::batch_revoke_invitations(self, &caller, message).await)
     }
 
     async fn resend_invitation(
