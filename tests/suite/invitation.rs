@@ -13,6 +13,7 @@ mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
 mod update_invitation;
+mod watch_invitations;
 mod withdrawal;
 
 use sandbox::Service;

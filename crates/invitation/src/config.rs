@@ -28,6 +28,11 @@ pub struct Config {
     /// How often the sweeper looks for expired invitations and interrupted acceptances.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
+    /// How many streams of changes a process serves at a time.
+    pub watch_streams: usize,
+    /// How often it is judged again whether whoever watches may.
+    #[serde(with = "humantime_serde")]
+    pub watch_check_interval: Duration,
 }
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -42,6 +47,8 @@ impl Default for Config {
             default_ttl: 7 * 24 * HOUR,
             acceptance_lease: Duration::from_secs(30),
             sweep_interval: Duration::from_secs(5),
+            watch_streams: 500,
+            watch_check_interval: Duration::from_secs(30),
         }
     }
 }

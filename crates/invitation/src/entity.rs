@@ -1,5 +1,7 @@
 //! The tables of this service.
 
 pub(crate) mod grant;
+pub(crate) mod history;
 pub(crate) mod invitation;
 pub(crate) mod token;
+pub(crate) mod watched_tree;

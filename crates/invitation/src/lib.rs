@@ -12,6 +12,8 @@
 //! | `offer.rs` | an invitation in the words that people read |
 //! | `token.rs` | the secret in a link |
 //! | `lifecycle.rs` | states, and the one way to change them |
+//! | `history.rs` | what happened to invitations, in an order that is the same for all who watch |
+//! | `watch.rs` | telling it as it happens |
 //! | `subscriber.rs` | what became of mails |
 //! | `withdrawal.rs` | invitations that end with a membership |
 //! | `sweeper.rs` | expiry made visible, interrupted acceptances completed |
@@ -27,6 +29,7 @@ mod draft;
 mod entity;
 mod error;
 mod filter;
+mod history;
 mod invitee;
 mod lifecycle;
 mod migration;
@@ -36,6 +39,7 @@ mod rpc;
 mod subscriber;
 mod sweeper;
 mod token;
+mod watch;
 mod withdrawal;
 
 use tonic::service::Routes;
@@ -58,6 +62,7 @@ pub struct Invitation {
     config: Config,
     identity: IdentityServiceClient<Transport>,
     community: CommunityServiceClient<Transport>,
+    streams: watch::Streams,
 }
 
 /// The largest request: 1 MiB, ten times the longest import.
@@ -76,7 +81,8 @@ impl Invitation {
     ) -> Result<Self, String> {
         config.check()?;
         let Foundation { database, clock, random, sealing } = foundation;
-        Ok(Self { database, clock, random, sealing, config, identity, community })
+        let streams = watch::Streams::new(config.watch_streams);
+        Ok(Self { database, clock, random, sealing, config, identity, community, streams })
     }
 
     /// The RPCs, without layers.
@@ -94,6 +100,7 @@ impl Invitation {
         });
         bus.subscribe(subscriber::subscription(self.clone()), workers);
         bus.subscribe(withdrawal::subscription(self.clone()), workers);
+        self.streams.end_with(workers);
         let service = self.clone();
         workers.spawn("invitation-sweeper", move |stop| sweeper::run(service.clone(), stop));
     }

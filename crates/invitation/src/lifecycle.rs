@@ -18,20 +18,27 @@ use usher_runtime::{Change, Timestamp, database};
 
 use crate::Invitation;
 use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State, revoke_reason};
-use crate::entity::{grant, token};
+use crate::entity::{grant, history, token};
 use crate::error::Error;
 
 /// What happened to an invitation, as others learn it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
-    Created { notify: bool },
+    Created {
+        notify: bool,
+    },
     Resent,
-    Updated,
+    Updated {
+        by: UserName,
+    },
     Sent,
     DeliveryFailed,
     Accepted,
     Declined,
-    Revoked,
+    /// By somebody, or by what happened elsewhere.
+    Revoked {
+        by: Option<UserName>,
+    },
     Expired,
 }
 
@@ -40,13 +47,38 @@ impl Fact {
         match self {
             Self::Created { .. } => "invitation.created",
             Self::Resent => "invitation.resent",
-            Self::Updated => "invitation.updated",
+            Self::Updated { .. } => "invitation.updated",
             Self::Sent => "invitation.sent",
             Self::DeliveryFailed => "invitation.delivery_failed",
             Self::Accepted => "invitation.accepted",
             Self::Declined => "invitation.declined",
-            Self::Revoked => "invitation.revoked",
+            Self::Revoked { .. } => "invitation.revoked",
             Self::Expired => "invitation.expired",
+        }
+    }
+
+    fn stored(self) -> history::Fact {
+        match self {
+            Self::Created { .. } => history::Fact::Created,
+            Self::Resent => history::Fact::Resent,
+            Self::Updated { .. } => history::Fact::Updated,
+            Self::Sent => history::Fact::Sent,
+            Self::DeliveryFailed => history::Fact::DeliveryFailed,
+            Self::Accepted => history::Fact::Accepted,
+            Self::Declined => history::Fact::Declined,
+            Self::Revoked { .. } => history::Fact::Revoked,
+            Self::Expired => history::Fact::Expired,
+        }
+    }
+
+    /// Who made `row` what it is.
+    fn actor(self, row: &Model) -> Option<UserName> {
+        match self {
+            Self::Created { .. } | Self::Resent => Some(UserName(row.inviter_id)),
+            Self::Updated { by } => Some(by),
+            Self::Accepted => row.invitee_id.map(UserName),
+            Self::Revoked { by } => by,
+            Self::Sent | Self::DeliveryFailed | Self::Declined | Self::Expired => None,
         }
     }
 }
@@ -82,7 +114,18 @@ pub(crate) async fn tell_all(
         occur_time: now,
         message,
     });
-    Ok(outbox::record_all(change, events).await?)
+    outbox::record_all(change, events).await?;
+    let history = rows.iter().map(|row| history::Model {
+        invitation_id: row.id,
+        version: row.version,
+        root_id: row.root_id,
+        place: None,
+        fact: fact.stored(),
+        state: row.state,
+        actor_id: fact.actor(row).map(|user| user.0),
+        occur_time: now,
+    });
+    Ok(crate::history::record(change, history.collect()).await?)
 }
 
 fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> InvitationEvent {
@@ -98,6 +141,8 @@ fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> 
         occur_time: Some(now.into()),
         grants: grants.iter().map(grant::Model::to_proto).collect(),
         revoke_reason: revoke_reason(row.revoke_reason).into(),
+        actor: fact.actor(row).map(|user| user.to_string()).unwrap_or_default(),
+        expire_time: Some(row.expire_time.into()),
     }
 }
 
@@ -140,13 +185,14 @@ pub(crate) async fn revoke(
     change: &Change,
     row: &Model,
     reason: RevokeReason,
+    by: Option<UserName>,
 ) -> Result<Model, Error> {
     let ending = [
         (Column::State, Expr::value(State::Revoked)),
         (Column::RevokeTime, Expr::value(service.clock.now())),
         (Column::RevokeReason, Expr::value(reason)),
     ];
-    end(service, change, row, ending, Fact::Revoked).await
+    end(service, change, row, ending, Fact::Revoked { by }).await
 }
 
 /// Revokes those of the invitations that are pending and that nobody is accepting, for somebody who asked for it. Returns those
@@ -155,6 +201,7 @@ pub(crate) async fn revoke_all(
     service: &Invitation,
     change: &Change,
     ids: Vec<Uuid>,
+    by: UserName,
 ) -> Result<Vec<Model>, Error> {
     let now = service.clock.now();
     let rows = Entity::update_many()
@@ -168,7 +215,7 @@ pub(crate) async fn revoke_all(
         .exec_with_returning(&**change)
         .await?;
     end_grants(change, rows.iter().map(|row| row.id)).await?;
-    tell_all(service, change, &rows, Fact::Revoked).await?;
+    tell_all(service, change, &rows, Fact::Revoked { by: Some(by) }).await?;
     Ok(rows)
 }
 
@@ -201,9 +248,10 @@ pub(crate) async fn update(
     change: &Change,
     row: &Model,
     values: impl IntoIterator<Item = (Column, Expr)>,
+    by: UserName,
 ) -> Result<Model, Error> {
     let row = set(service, change, row, values).await?;
-    tell(service, change, &row, Fact::Updated).await?;
+    tell(service, change, &row, Fact::Updated { by }).await?;
     Ok(row)
 }
 

@@ -5,6 +5,7 @@ mod m0002_create_grant;
 mod m0003_create_token;
 mod m0004_extend_invitation;
 mod m0005_index_invitation;
+mod m0006_create_history;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0003_create_token::Migration));
         steps.push(Box::new(m0004_extend_invitation::Migration));
         steps.push(Box::new(m0005_index_invitation::Migration));
+        steps.push(Box::new(m0006_create_history::Migration));
         steps
     }
 }

@@ -13,16 +13,19 @@ mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
 mod update_invitation;
+mod watch_invitations;
 
 use tonic::Request;
 use usher_api::invitation as pb;
 use usher_api::invitation::invitation_service_server::InvitationService;
 use usher_runtime::rpc::{Answer, answer, open};
 
-use crate::Invitation;
+use crate::{Invitation, watch};
 
 #[tonic::async_trait]
 impl InvitationService for Invitation {
+    type WatchInvitationsStream = watch::Changes;
+
     async fn create_invitation(
         &self,
         request: Request<pb::CreateInvitationRequest>,
@@ -53,6 +56,14 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::ListInvitationsResponse> {
         let (caller, message) = open(request);
         answer(list_invitations::list_invitations(self, &caller, message).await)
+    }
+
+    async fn watch_invitations(
+        &self,
+        request: Request<pb::WatchInvitationsRequest>,
+    ) -> Answer<Self::WatchInvitationsStream> {
+        let (caller, message) = open(request);
+        answer(watch_invitations::watch_invitations(self, caller, message).await)
     }
 
     async fn list_my_invitations(

@@ -26,6 +26,7 @@ pub(crate) async fn batch_revoke_invitations(
     caller: &Caller,
     request: pb::BatchRevokeInvitationsRequest,
 ) -> Result<pb::BatchRevokeInvitationsResponse, Error> {
+    let revoker = caller.person()?.user;
     let mut violations = Violations::default();
     let root = violations.check("parent", request.parent.parse::<CommunityName>());
     let filter = Filter::parse(&as_list(&request), &mut violations);
@@ -61,7 +62,7 @@ pub(crate) async fn batch_revoke_invitations(
     }
     let rows = lock_pending(&change, &rows, service.clock.now(), &mut answer.skipped).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let revoked = lifecycle::revoke_all(service, &change, ids).await?;
+    let revoked = lifecycle::revoke_all(service, &change, ids, revoker).await?;
     note_late(&rows, &revoked, &mut answer.skipped);
     answer.revoked = revoked.iter().map(|row| row.name().to_string()).collect();
     answer.revoked.sort();
