@@ -6,12 +6,14 @@
 //! transaction that holds the tree's counter. So a row with a greater place never appears before one with a smaller, and there is
 //! no gap.
 
+use std::collections::HashMap;
+
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, QueryOrder as _, QuerySelect as _};
 use usher_api::name::CommunityName;
-use usher_runtime::{Change, Database};
+use usher_runtime::{Change, Database, Timestamp};
 
 use crate::entity::history::{ActiveModel, Column, Entity, Model};
 use crate::entity::watched_tree;
@@ -65,13 +67,13 @@ async fn give_places(database: &Database, root: CommunityName) -> Result<(), DbE
         let mut last = hold(&change, root).await?;
         // Of one invitation, earlier versions come first: a version is visible only with all before it.
         let rows = waiting().order_by_asc(Column::Version).order_by_asc(Column::OccurTime).limit(BATCH);
-        for row in rows.all(&*change).await? {
+        for row in in_order(rows.all(&*change).await?) {
             last += 1;
             let place = ActiveModel {
                 invitation_id: Set(row.invitation_id),
                 version: Set(row.version),
                 place: Set(Some(last)),
-                ..ActiveModel::default()
+                ..<ActiveModel as sea_orm::ActiveModelTrait>::default()
             };
             Entity::update(place).exec(&*change).await?;
         }
@@ -80,6 +82,20 @@ async fn give_places(database: &Database, root: CommunityName) -> Result<(), DbE
         change.commit().await?;
     }
     Ok(())
+}
+
+/// Sorts changes, of which those of one invitation come in the order of its versions, by time, however the clocks of replicas
+/// differ: no change is earlier than one before it.
+fn in_order(rows: Vec<Model>) -> Vec<Model> {
+    let mut reached: HashMap<Uuid, Timestamp> = HashMap::new();
+    let mut timed: Vec<(Timestamp, Model)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let time = reached.entry(row.invitation_id).or_insert(row.occur_time);
+        *time = row.occur_time.max(*time);
+        timed.push((*time, row));
+    }
+    timed.sort_by_key(|(time, row)| (*time, row.version));
+    timed.into_iter().map(|(_, row)| row).collect()
 }
 
 /// The last place of the tree, which nobody else moves on until `change` ends.
@@ -91,4 +107,30 @@ async fn hold(change: &Change, root: CommunityName) -> Result<i64, DbErr> {
         .await?;
     let tree = watched_tree::Entity::find_by_id(root.0).lock_exclusive().one(&**change).await?;
     Ok(tree.map_or(0, |tree| tree.last_place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::history::Fact;
+    use crate::entity::invitation::State;
+
+    #[test]
+    fn places_follow_time_and_never_put_a_version_before_an_earlier_one() {
+        let row = |invitation: u128, version, time| Model {
+            invitation_id: Uuid::from_u128(invitation),
+            version,
+            root_id: Uuid::nil(),
+            place: None,
+            fact: Fact::Created,
+            state: State::Pending,
+            actor_id: None,
+            occur_time: Timestamp(time),
+        };
+        // The clock that wrote the second version of the first invitation is late.
+        let rows = vec![row(1, 1, 50), row(2, 1, 20), row(1, 2, 30), row(2, 2, 40)];
+        let order: Vec<_> =
+            in_order(rows).iter().map(|row| (row.invitation_id.as_u128(), row.version)).collect();
+        assert_eq!(order, [(2, 1), (2, 2), (1, 1), (1, 2)]);
+    }
 }

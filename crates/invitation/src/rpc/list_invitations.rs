@@ -6,7 +6,6 @@ use usher_runtime::fields::{order_by, required};
 use usher_runtime::keyset::{Cursor, Direction, Key};
 use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, Failure, Pages, Violations};
-use uuid::Uuid;
 
 use crate::entity::grant;
 use crate::entity::invitation::{Column, Entity, Model};
@@ -43,7 +42,7 @@ pub(crate) async fn list_invitations(
     let pages =
         Pages::new(&service.sealing, &service.random, caller, "ListInvitations", &(root, &filter, order));
     let after: Option<Cursor> = pages.open(&request.page_token)?;
-    let wanted = Entity::find().filter(filter.condition(connection, root));
+    let wanted = Entity::find().filter(filter.condition(service, root));
     let total = wanted.clone().count(connection).await?;
     let mut rows = wanted
         .filter(Condition::all().add_option(after.map(|cursor| following(order, &cursor))))
