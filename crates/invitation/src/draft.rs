@@ -8,10 +8,10 @@ use usher_api::community::Grant;
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::{Change, EmailAddress, Failure};
 
-use crate::Invitation;
 use crate::entity::{grant, invitation};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact};
+use crate::{Invitation, housekeeping};
 
 /// What holds for all invitations of one request. The grants are in the full form that the community service gave them.
 pub(crate) struct Terms {
@@ -54,6 +54,7 @@ impl Terms {
 
     fn row(&self, service: &Invitation, email: &EmailAddress, display_name: &str) -> invitation::Model {
         let now = service.clock.now();
+        let expire_time = now.after(self.ttl);
         let (delivery_state, send_count) = if self.notify {
             (invitation::DeliveryState::Queued, 1)
         } else {
@@ -75,11 +76,14 @@ impl Terms {
             create_time: now,
             update_time: now,
             last_send_time: None,
-            expire_time: now.after(self.ttl),
+            expire_time,
             accept_time: None,
             revoke_time: None,
             revoke_reason: None,
             decline_time: None,
+            remind_time: housekeeping::remind_time(now, expire_time, send_count),
+            purge_time: Some(expire_time.after(service.config.retention)),
+            purged: false,
             invitee_id: None,
             claim_id: None,
             claim_lease_time: None,

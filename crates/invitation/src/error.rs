@@ -30,6 +30,9 @@ pub enum Error {
     /// Turned down.
     #[error("the invitation was declined")]
     Declined(InvitationName),
+    /// Its address is gone.
+    #[error("the invitation ended long ago, and its address was destroyed")]
+    Purged(InvitationName),
     /// Accepted before.
     #[error("the invitation has been accepted")]
     AlreadyAccepted(InvitationName),
@@ -69,6 +72,7 @@ impl Error {
             Self::Expired(_)
             | Self::Revoked(_)
             | Self::Declined(_)
+            | Self::Purged(_)
             | Self::AlreadyAccepted(_)
             | Self::EmailNotVerified
             | Self::AccountExists => Code::FailedPrecondition,
@@ -94,6 +98,7 @@ impl Error {
             Self::Expired(_) => ErrorReason::InvitationExpired,
             Self::Revoked(_) => ErrorReason::InvitationRevoked,
             Self::Declined(_) => ErrorReason::InvitationDeclined,
+            Self::Purged(_) => ErrorReason::InvitationPurged,
             Self::AlreadyAccepted(_) => ErrorReason::InvitationAlreadyAccepted,
             Self::NotGiven { reason, .. } => match reason {
                 GrantRefusal::InviterNotAuthorized | GrantRefusal::Unspecified => {
@@ -120,6 +125,7 @@ impl Error {
             Self::Expired(name)
             | Self::Revoked(name)
             | Self::Declined(name)
+            | Self::Purged(name)
             | Self::AlreadyAccepted(name) => {
                 vec![("invitation", name.to_string())]
             }

@@ -11,8 +11,10 @@ use usher_runtime::clock::micros;
 use usher_runtime::keyset::contains;
 use usher_runtime::{EmailAddress, Timestamp, Violations, database, fields};
 
+use crate::Invitation;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, State};
+use crate::housekeeping::purged_address;
 
 /// How long before its end an invitation is near it.
 const NEAR: Duration = Duration::from_hours(48);
@@ -65,8 +67,13 @@ impl Filter {
     }
 
     /// Holds for what is wanted of the tree of `root`.
-    pub(crate) fn condition(&self, connection: &impl ConnectionTrait, root: CommunityName) -> Condition {
-        let email = self.email.as_ref().map(|email| Column::EmailCanonical.eq(email.canonical()));
+    pub(crate) fn condition(&self, service: &Invitation, root: CommunityName) -> Condition {
+        let connection = &*service.database;
+        // What was purged is still found by whoever knows the address.
+        let email = self.email.as_ref().map(|email| {
+            let purged = purged_address(&service.sealing, email.canonical());
+            Column::EmailCanonical.is_in([email.canonical().to_owned(), purged])
+        });
         let search = self.search.as_ref().map(|text| contains(own(Column::EmailCanonical), text));
         let deliveries = Some(&self.deliveries).filter(|states| !states.is_empty());
         let mut condition = Condition::all()

@@ -17,6 +17,7 @@
 //! | `subscriber.rs` | what became of mails |
 //! | `withdrawal.rs` | invitations that end with a membership |
 //! | `sweeper.rs` | expiry made visible, interrupted acceptances completed |
+//! | `housekeeping.rs` | reminders, and what is known of people destroyed |
 //! | `entity/`, `migration/` | the tables |
 //!
 //! Authority is the community service's to judge and accounts are the identity service's: both are asked before a change
@@ -30,6 +31,7 @@ mod entity;
 mod error;
 mod filter;
 mod history;
+mod housekeeping;
 mod invitee;
 mod lifecycle;
 mod migration;

@@ -40,6 +40,8 @@ pub(crate) enum Fact {
         by: Option<UserName>,
     },
     Expired,
+    ReminderDue,
+    Purged,
 }
 
 impl Fact {
@@ -54,6 +56,8 @@ impl Fact {
             Self::Declined => "invitation.declined",
             Self::Revoked { .. } => "invitation.revoked",
             Self::Expired => "invitation.expired",
+            Self::ReminderDue => "invitation.reminder_due",
+            Self::Purged => "invitation.purged",
         }
     }
 
@@ -68,6 +72,8 @@ impl Fact {
             Self::Declined => history::Fact::Declined,
             Self::Revoked { .. } => history::Fact::Revoked,
             Self::Expired => history::Fact::Expired,
+            Self::ReminderDue => history::Fact::ReminderDue,
+            Self::Purged => history::Fact::Purged,
         }
     }
 
@@ -78,7 +84,12 @@ impl Fact {
             Self::Updated { by } => Some(by),
             Self::Accepted => row.invitee_id.map(UserName),
             Self::Revoked { by } => by,
-            Self::Sent | Self::DeliveryFailed | Self::Declined | Self::Expired => None,
+            Self::Sent
+            | Self::DeliveryFailed
+            | Self::Declined
+            | Self::Expired
+            | Self::ReminderDue
+            | Self::Purged => None,
         }
     }
 }
@@ -133,7 +144,7 @@ fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> 
         invitation: row.name().to_string(),
         version: row.version,
         state: usher_api::invitation::InvitationState::from(row.state).into(),
-        notify: matches!(fact, Fact::Created { notify: true } | Fact::Resent),
+        notify: matches!(fact, Fact::Created { notify: true } | Fact::Resent | Fact::ReminderDue),
         invitee: match fact {
             Fact::Accepted => row.invitee_id.map(|id| UserName(id).to_string()).unwrap_or_default(),
             _ => String::new(),

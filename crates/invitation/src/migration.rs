@@ -6,6 +6,7 @@ mod m0003_create_token;
 mod m0004_extend_invitation;
 mod m0005_index_invitation;
 mod m0006_create_history;
+mod m0007_keep_house;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0004_extend_invitation::Migration));
         steps.push(Box::new(m0005_index_invitation::Migration));
         steps.push(Box::new(m0006_create_history::Migration));
+        steps.push(Box::new(m0007_keep_house::Migration));
         steps
     }
 }

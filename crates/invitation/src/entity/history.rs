@@ -66,6 +66,12 @@ pub enum Fact {
     /// It expired.
     #[sea_orm(string_value = "expired")]
     Expired,
+    /// The person was to be reminded.
+    #[sea_orm(string_value = "reminder_due")]
+    ReminderDue,
+    /// What was known of the person was destroyed.
+    #[sea_orm(string_value = "purged")]
+    Purged,
 }
 
 impl Model {
@@ -93,6 +99,8 @@ impl From<Fact> for pb::InvitationFact {
             Fact::Declined => Self::Declined,
             Fact::Revoked => Self::Revoked,
             Fact::Expired => Self::Expired,
+            Fact::ReminderDue => Self::ReminderDue,
+            Fact::Purged => Self::Purged,
         }
     }
 }

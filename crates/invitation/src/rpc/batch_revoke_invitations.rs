@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{PaginatorTrait as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 use usher_api::invitation::{self as pb, InvitationState, SkippedInvitation};
@@ -26,7 +26,7 @@ pub(crate) async fn batch_revoke_invitations(
     caller: &Caller,
     request: pb::BatchRevokeInvitationsRequest,
 ) -> Result<pb::BatchRevokeInvitationsResponse, Error> {
-    let revoker = caller.person()?.user;
+    let by = caller.person()?.user;
     let mut violations = Violations::default();
     let root = violations.check("parent", request.parent.parse::<CommunityName>());
     let filter = Filter::parse(&as_list(&request), &mut violations);
@@ -47,7 +47,7 @@ pub(crate) async fn batch_revoke_invitations(
     let pages = Pages::new(&service.sealing, &service.random, caller, method, &(root, &filter));
     let after: Option<Uuid> = pages.open(&request.page_token)?;
     let wanted = Entity::find()
-        .filter(filter.condition(connection, root))
+        .filter(filter.condition(service, root))
         .filter(Condition::all().add_option(after.map(|id| Column::Id.gt(id))));
     let total_size = i32::try_from(wanted.clone().count(connection).await?).unwrap_or(i32::MAX);
     let mut rows = wanted.order_by_asc(Column::Id).limit(size + 1).all(connection).await?;
@@ -62,7 +62,7 @@ pub(crate) async fn batch_revoke_invitations(
     }
     let rows = lock_pending(&change, &rows, service.clock.now(), &mut answer.skipped).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let revoked = lifecycle::revoke_all(service, &change, ids, revoker).await?;
+    let revoked = lifecycle::revoke_all(service, &change, ids, by).await?;
     note_late(&rows, &revoked, &mut answer.skipped);
     answer.revoked = revoked.iter().map(|row| row.name().to_string()).collect();
     answer.revoked.sort();

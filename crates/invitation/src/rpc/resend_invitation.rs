@@ -13,7 +13,7 @@ use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact};
-use crate::{Invitation, access, draft, parse};
+use crate::{Invitation, access, draft, housekeeping, parse};
 
 pub(crate) async fn resend_invitation(
     service: &Invitation,
@@ -61,6 +61,9 @@ fn require_resendable(row: &Model, etag: &str) -> Result<(), Error> {
         State::Declined => return Err(Error::Declined(row.name())),
         State::Pending | State::Expired => {}
     }
+    if row.purged {
+        return Err(Error::Purged(row.name()));
+    }
     if etag.is_empty() || etag == row.etag() { Ok(()) } else { Err(Error::EtagMismatch) }
 }
 
@@ -73,12 +76,16 @@ async fn renew(
     ttl: Duration,
 ) -> Result<Model, Error> {
     let now = service.clock.now();
+    let expire_time = now.after(ttl);
+    let purge_time = expire_time.after(service.config.retention);
     let renewed = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Pending))
         .col_expr(Column::InviterId, Expr::value(inviter.0))
         .col_expr(Column::DeliveryState, Expr::value(DeliveryState::Queued))
         .col_expr(Column::SendCount, Expr::col(Column::SendCount).add(1))
-        .col_expr(Column::ExpireTime, Expr::value(now.after(ttl)))
+        .col_expr(Column::ExpireTime, Expr::value(expire_time))
+        .col_expr(Column::RemindTime, Expr::value(housekeeping::remind_time(now, expire_time, 1)))
+        .col_expr(Column::PurgeTime, Expr::value(purge_time))
         .col_expr(Column::UpdateTime, Expr::value(now))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(row.id))

@@ -13,7 +13,7 @@ use crate::acceptance::begin_change;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, Model};
 use crate::error::Error;
-use crate::{Invitation, access, draft, lifecycle, parse};
+use crate::{Invitation, access, draft, housekeeping, lifecycle, parse};
 
 const FIELDS: [&str; 3] = ["display_name", "grants", "expire_time"];
 
@@ -131,7 +131,12 @@ impl Edit {
             None => grants,
         };
         values.extend(self.display_name.map(|name| (Column::DisplayName, Expr::value(name))));
-        values.extend(self.expire_time.map(|moment| (Column::ExpireTime, Expr::value(moment))));
+        if let Some(moment) = self.expire_time {
+            let remind_time = housekeeping::remind_time(service.clock.now(), moment, row.send_count);
+            values.push((Column::ExpireTime, Expr::value(moment)));
+            values.push((Column::RemindTime, Expr::value(remind_time)));
+            values.push((Column::PurgeTime, Expr::value(moment.after(service.config.retention))));
+        }
         Ok((lifecycle::update(service, change, &row, values, editor).await?, grants))
     }
 }
