@@ -2,14 +2,18 @@
 
 mod accept_invitation;
 mod batch_create_invitations;
+mod batch_revoke_invitations;
 mod create_invitation;
 mod crossed_ids;
 mod decline_invitation;
+mod events;
 mod get_invitation;
+mod housekeeping;
 mod import_invitations;
 mod limits;
 mod list_acceptances;
 mod list_invitations;
+mod list_my_invitations;
 mod mint_invitation_link;
 mod random_lives;
 mod resend_invitation;
@@ -18,6 +22,7 @@ mod revoke_invitation;
 mod seats;
 mod supersession;
 mod update_invitation;
+mod watch_invitations;
 mod withdrawal;
 
 use sandbox::Service;

@@ -105,6 +105,6 @@ pub(crate) async fn require_in_all(
     }
 }
 
-fn denied(permission: &str, community: CommunityName) -> Failure {
+pub(crate) fn denied(permission: &str, community: CommunityName) -> Failure {
     Failure::PermissionDenied { permission: permission.to_owned(), resource: community.to_string() }
 }

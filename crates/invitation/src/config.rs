@@ -34,6 +34,15 @@ pub struct Config {
     /// How often the sweeper looks for expired invitations and interrupted acceptances.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
+    /// How long after it would have expired an invitation that ended keeps what is known of the person. Requests are known again
+    /// by their `request_id` as long.
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+    /// How many streams of changes a process serves at a time.
+    pub watch_streams: usize,
+    /// How often it is judged again whether whoever watches may.
+    #[serde(with = "humantime_serde")]
+    pub watch_check_interval: Duration,
 }
 
 /// `[invitation.limits]`: how many people may be invited. A limit that was used up fills evenly with time. 0 stands for no limit.
@@ -72,6 +81,9 @@ impl Default for Config {
             concurrent_imports: 8,
             acceptance_lease: Duration::from_secs(30),
             sweep_interval: Duration::from_secs(5),
+            retention: 90 * 24 * HOUR,
+            watch_streams: 500,
+            watch_check_interval: Duration::from_secs(30),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::entity::{grant, invitation};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact};
 use crate::words::Words;
-use crate::{Invitation, limits};
+use crate::{Invitation, housekeeping, limits};
 
 /// What holds for all invitations that are alike. The grants are in the full form that the community service gave them.
 #[derive(Clone, Debug)]
@@ -104,6 +104,7 @@ impl Terms {
     ) -> Result<invitation::Model, Error> {
         use invitation::DeliveryState;
         let now = service.clock.now();
+        let expire_time = now.after(self.life);
         let (delivery_state, send_count) = match mailed {
             Some(true) => (DeliveryState::Queued, 1),
             Some(false) => (DeliveryState::Suppressed, 0),
@@ -128,11 +129,14 @@ impl Terms {
             create_time: now,
             update_time: now,
             last_send_time: None,
-            expire_time: now.after(self.life),
+            expire_time,
             accept_time: None,
             revoke_time: None,
             revoke_reason: None,
             decline_time: None,
+            remind_time: housekeeping::remind_time(now, expire_time, send_count),
+            purge_time: Some(expire_time.after(service.config.retention)),
+            purged: false,
             invitee_id: None,
             claim_id: None,
             claim_lease_time: None,

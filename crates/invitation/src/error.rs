@@ -32,6 +32,9 @@ pub enum Error {
     /// Turned down.
     #[error("the invitation was declined")]
     Declined(InvitationName),
+    /// Its address is gone.
+    #[error("the invitation ended long ago, and its address was destroyed")]
+    Purged(InvitationName),
     /// Accepted before.
     #[error("the invitation has been accepted")]
     AlreadyAccepted(InvitationName),
@@ -121,6 +124,7 @@ impl Error {
             Self::Expired(_)
             | Self::Revoked(_)
             | Self::Declined(_)
+            | Self::Purged(_)
             | Self::AlreadyAccepted(_)
             | Self::EmailNotVerified
             | Self::MfaRequired
@@ -151,6 +155,7 @@ impl Error {
             Self::Expired(_) => ErrorReason::InvitationExpired,
             Self::Revoked(_) => ErrorReason::InvitationRevoked,
             Self::Declined(_) => ErrorReason::InvitationDeclined,
+            Self::Purged(_) => ErrorReason::InvitationPurged,
             Self::AlreadyAccepted(_) => ErrorReason::InvitationAlreadyAccepted,
             Self::NotGiven { reason, .. } => match reason {
                 GrantRefusal::InviterNotAuthorized | GrantRefusal::Unspecified => {
@@ -187,6 +192,7 @@ impl Error {
             Self::Expired(name)
             | Self::Revoked(name)
             | Self::Declined(name)
+            | Self::Purged(name)
             | Self::AlreadyAccepted(name) => {
                 vec![("invitation", name.to_string())]
             }

@@ -13,7 +13,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(crate) struct Invitee {
     pub(crate) account: User,
-    email: EmailAddress,
+    pub(crate) email: EmailAddress,
 }
 
 impl Invitee {

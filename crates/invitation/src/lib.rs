@@ -15,12 +15,16 @@
 //! | `acceptance.rs` | from a claim to memberships: the steps that a crash may interrupt |
 //! | `access.rs` | who may see and end an invitation |
 //! | `invitee.rs` | who is invited: the signed-in person whose address it is |
+//! | `filter.rs` | which invitations a request speaks of |
 //! | `offer.rs` | an invitation in the words that people read |
 //! | `token.rs` | the secret in a link |
 //! | `lifecycle.rs` | states, and the one way to change them |
+//! | `history.rs` | what happened to invitations, in an order that is the same for all who watch |
+//! | `watch.rs` | telling it as it happens |
 //! | `subscriber.rs` | what became of mails |
 //! | `withdrawal.rs`, `supersession.rs` | invitations that end with a membership, or by one |
 //! | `sweeper.rs` | expiry made visible, interrupted acceptances completed |
+//! | `housekeeping.rs` | reminders, and what is known of people destroyed |
 //! | `entity/`, `migration/` | the tables |
 //!
 //! Authority is the community service's to judge and accounts are the identity service's: both are asked before a change
@@ -33,6 +37,9 @@ mod config;
 mod draft;
 mod entity;
 mod error;
+mod filter;
+mod history;
+mod housekeeping;
 mod import;
 mod import_lines;
 mod invitee;
@@ -50,6 +57,7 @@ mod subscriber;
 mod supersession;
 mod sweeper;
 mod token;
+mod watch;
 mod withdrawal;
 mod words;
 
@@ -78,6 +86,7 @@ pub struct Invitation {
     imports: Arc<Semaphore>,
     identity: IdentityServiceClient<Transport>,
     community: CommunityServiceClient<Transport>,
+    streams: watch::Streams,
 }
 
 /// The largest message: 1 MiB, several times a batch of 100 invitations.
@@ -97,7 +106,8 @@ impl Invitation {
         config.check()?;
         let Foundation { database, clock, random, sealing } = foundation;
         let imports = Arc::new(Semaphore::new(config.concurrent_imports));
-        Ok(Self { database, clock, random, sealing, config, imports, identity, community })
+        let streams = watch::Streams::new(config.watch_streams);
+        Ok(Self { database, clock, random, sealing, config, imports, identity, community, streams })
     }
 
     /// The RPCs, without layers.
@@ -115,6 +125,7 @@ impl Invitation {
         });
         bus.subscribe(subscriber::subscription(self.clone()), workers);
         bus.subscribe(withdrawal::subscription(self.clone()), workers);
+        self.streams.end_with(workers);
         let service = self.clone();
         workers.spawn("invitation-sweeper", move |stop| sweeper::run(service.clone(), stop));
     }

@@ -18,21 +18,32 @@ use usher_runtime::{Change, Timestamp, database};
 
 use crate::Invitation;
 use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State, revoke_reason};
-use crate::entity::{grant, token};
+use crate::entity::{grant, history, token};
 use crate::error::Error;
 
 /// What happened to an invitation, as others learn it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
-    Created { notify: bool },
-    Resent { notify: bool },
-    Updated,
+    Created {
+        notify: bool,
+    },
+    Resent {
+        notify: bool,
+    },
+    Updated {
+        by: UserName,
+    },
     Sent,
     DeliveryFailed,
     Accepted,
     Declined,
-    Revoked,
+    /// By somebody, or by what happened elsewhere.
+    Revoked {
+        by: Option<UserName>,
+    },
     Expired,
+    ReminderDue,
+    Purged,
 }
 
 impl Fact {
@@ -40,13 +51,47 @@ impl Fact {
         match self {
             Self::Created { .. } => "invitation.created",
             Self::Resent { .. } => "invitation.resent",
-            Self::Updated => "invitation.updated",
+            Self::Updated { .. } => "invitation.updated",
             Self::Sent => "invitation.sent",
             Self::DeliveryFailed => "invitation.delivery_failed",
             Self::Accepted => "invitation.accepted",
             Self::Declined => "invitation.declined",
-            Self::Revoked => "invitation.revoked",
+            Self::Revoked { .. } => "invitation.revoked",
             Self::Expired => "invitation.expired",
+            Self::ReminderDue => "invitation.reminder_due",
+            Self::Purged => "invitation.purged",
+        }
+    }
+
+    fn stored(self) -> history::Fact {
+        match self {
+            Self::Created { .. } => history::Fact::Created,
+            Self::Resent { .. } => history::Fact::Resent,
+            Self::Updated { .. } => history::Fact::Updated,
+            Self::Sent => history::Fact::Sent,
+            Self::DeliveryFailed => history::Fact::DeliveryFailed,
+            Self::Accepted => history::Fact::Accepted,
+            Self::Declined => history::Fact::Declined,
+            Self::Revoked { .. } => history::Fact::Revoked,
+            Self::Expired => history::Fact::Expired,
+            Self::ReminderDue => history::Fact::ReminderDue,
+            Self::Purged => history::Fact::Purged,
+        }
+    }
+
+    /// Who made `row` what it is.
+    fn actor(self, row: &Model) -> Option<UserName> {
+        match self {
+            Self::Created { .. } | Self::Resent { .. } => Some(UserName(row.inviter_id)),
+            Self::Updated { by } => Some(by),
+            Self::Accepted => row.invitee_id.map(UserName),
+            Self::Revoked { by } => by,
+            Self::Sent
+            | Self::DeliveryFailed
+            | Self::Declined
+            | Self::Expired
+            | Self::ReminderDue
+            | Self::Purged => None,
         }
     }
 }
@@ -62,7 +107,19 @@ pub(crate) async fn tell(
     tell_all(service, change, [(row, grants.as_slice(), fact)]).await
 }
 
-/// As [`tell`], of many invitations, in few statements however many they are.
+/// As [`tell`], of many invitations to which the same happened, in few statements.
+pub(crate) async fn tell_each(
+    service: &Invitation,
+    change: &Change,
+    rows: &[Model],
+    fact: Fact,
+) -> Result<(), Error> {
+    let grants = grant::of_invitations(&**change, rows.iter().map(|row| row.id)).await?;
+    let facts = rows.iter().map(|row| (row, grants.get(&row.id).map_or(&[][..], Vec::as_slice), fact));
+    tell_all(service, change, facts).await
+}
+
+/// As [`tell`], of many invitations whose grants are known, in few statements however many they are.
 pub(crate) async fn tell_all<'a>(
     service: &Invitation,
     change: &Change,
@@ -70,7 +127,7 @@ pub(crate) async fn tell_all<'a>(
 ) -> Result<(), Error> {
     let now = service.clock.now();
     let facts: Vec<_> =
-        facts.into_iter().map(|(row, grants, fact)| (row, fact, event(row, grants, fact, now))).collect();
+        facts.into_iter().map(|(row, grants, fact)| (row, fact, message(row, grants, fact, now))).collect();
     let events = facts.iter().map(|(row, fact, message)| NewEvent {
         id: service.random.uuid(now),
         kind: fact.kind(),
@@ -79,15 +136,29 @@ pub(crate) async fn tell_all<'a>(
         occur_time: now,
         message,
     });
-    Ok(outbox::record_all(change, events).await?)
+    outbox::record_all(change, events).await?;
+    let history = facts.iter().map(|(row, fact, _)| history::Model {
+        invitation_id: row.id,
+        version: row.version,
+        root_id: row.root_id,
+        place: None,
+        fact: fact.stored(),
+        state: row.state,
+        actor_id: fact.actor(row).map(|user| user.0),
+        occur_time: now,
+    });
+    Ok(crate::history::record(change, history.collect()).await?)
 }
 
-fn event(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> InvitationEvent {
+fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> InvitationEvent {
     InvitationEvent {
         invitation: row.name().to_string(),
         version: row.version,
         state: usher_api::invitation::InvitationState::from(row.state).into(),
-        notify: matches!(fact, Fact::Created { notify: true } | Fact::Resent { notify: true }),
+        notify: matches!(
+            fact,
+            Fact::Created { notify: true } | Fact::Resent { notify: true } | Fact::ReminderDue
+        ),
         invitee: match fact {
             Fact::Accepted => row.invitee_id.map(|id| UserName(id).to_string()).unwrap_or_default(),
             _ => String::new(),
@@ -95,6 +166,8 @@ fn event(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> In
         occur_time: Some(now.into()),
         grants: grants.iter().map(grant::Model::to_proto).collect(),
         revoke_reason: revoke_reason(row.revoke_reason).into(),
+        actor: fact.actor(row).map(|user| user.to_string()).unwrap_or_default(),
+        expire_time: Some(row.expire_time.into()),
     }
 }
 
@@ -127,9 +200,7 @@ pub(crate) async fn expire(
         .exec_with_returning(&**change)
         .await?;
     end_grants(change, rows.iter().map(|row| row.id)).await?;
-    for row in &rows {
-        tell(service, change, row, Fact::Expired).await?;
-    }
+    tell_each(service, change, &rows, Fact::Expired).await?;
     Ok(rows.len())
 }
 
@@ -139,13 +210,38 @@ pub(crate) async fn revoke(
     change: &Change,
     row: &Model,
     reason: RevokeReason,
+    by: Option<UserName>,
 ) -> Result<Model, Error> {
     let ending = [
         (Column::State, Expr::value(State::Revoked)),
         (Column::RevokeTime, Expr::value(service.clock.now())),
         (Column::RevokeReason, Expr::value(reason)),
     ];
-    end(service, change, row, ending, Fact::Revoked).await
+    end(service, change, row, ending, Fact::Revoked { by }).await
+}
+
+/// Revokes those of the invitations that are pending and that nobody is accepting, for somebody who asked for it. Returns those
+/// that were revoked.
+pub(crate) async fn revoke_all(
+    service: &Invitation,
+    change: &Change,
+    ids: Vec<Uuid>,
+    by: UserName,
+) -> Result<Vec<Model>, Error> {
+    let now = service.clock.now();
+    let rows = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Revoked))
+        .col_expr(Column::RevokeTime, Expr::value(now))
+        .col_expr(Column::RevokeReason, Expr::value(RevokeReason::Requested))
+        .col_expr(Column::UpdateTime, Expr::value(now))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.is_in(ids))
+        .filter(free_and_pending(&**change))
+        .exec_with_returning(&**change)
+        .await?;
+    end_grants(change, rows.iter().map(|row| row.id)).await?;
+    tell_each(service, change, &rows, Fact::Revoked { by: Some(by) }).await?;
+    Ok(rows)
 }
 
 /// Declines the invitation unless its time is over by the database's clock. `row` must be locked in `change`.
@@ -177,9 +273,10 @@ pub(crate) async fn update(
     change: &Change,
     row: &Model,
     values: impl IntoIterator<Item = (Column, Expr)>,
+    by: UserName,
 ) -> Result<Model, Error> {
     let row = set(service, change, row, values).await?;
-    tell(service, change, &row, Fact::Updated).await?;
+    tell(service, change, &row, Fact::Updated { by }).await?;
     Ok(row)
 }
 

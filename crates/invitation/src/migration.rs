@@ -8,6 +8,9 @@ mod m0005_create_acceptance;
 mod m0006_add_offered_roles;
 mod m0007_add_words;
 mod m0008_create_allowance;
+mod m0009_index_invitation;
+mod m0010_create_history;
+mod m0011_keep_house;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +29,9 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0006_add_offered_roles::Migration));
         steps.push(Box::new(m0007_add_words::Migration));
         steps.push(Box::new(m0008_create_allowance::Migration));
+        steps.push(Box::new(m0009_index_invitation::Migration));
+        steps.push(Box::new(m0010_create_history::Migration));
+        steps.push(Box::new(m0011_keep_house::Migration));
         steps
     }
 }

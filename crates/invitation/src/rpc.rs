@@ -2,27 +2,32 @@
 
 mod accept_invitation;
 mod batch_create_invitations;
+mod batch_revoke_invitations;
 mod create_invitation;
 mod decline_invitation;
 mod get_invitation;
 mod import_invitations;
 mod list_acceptances;
 mod list_invitations;
+mod list_my_invitations;
 mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
 mod update_invitation;
+mod watch_invitations;
 
 use tonic::{Request, Streaming};
 use usher_api::invitation as pb;
 use usher_api::invitation::invitation_service_server::InvitationService;
 use usher_runtime::rpc::{Answer, answer, open};
 
-use crate::Invitation;
+use crate::{Invitation, watch};
 
 #[tonic::async_trait]
 impl InvitationService for Invitation {
+    type WatchInvitationsStream = watch::Changes;
+
     async fn create_invitation(
         &self,
         request: Request<pb::CreateInvitationRequest>,
@@ -65,6 +70,22 @@ impl InvitationService for Invitation {
         answer(list_invitations::list_invitations(self, &caller, message).await)
     }
 
+    async fn watch_invitations(
+        &self,
+        request: Request<pb::WatchInvitationsRequest>,
+    ) -> Answer<Self::WatchInvitationsStream> {
+        let (caller, message) = open(request);
+        answer(watch_invitations::watch_invitations(self, caller, message).await)
+    }
+
+    async fn list_my_invitations(
+        &self,
+        request: Request<pb::ListMyInvitationsRequest>,
+    ) -> Answer<pb::ListMyInvitationsResponse> {
+        let (caller, message) = open(request);
+        answer(list_my_invitations::list_my_invitations(self, &caller, message).await)
+    }
+
     async fn update_invitation(
         &self,
         request: Request<pb::UpdateInvitationRequest>,
@@ -79,6 +100,14 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::RevokeInvitationResponse> {
         let (caller, message) = open(request);
         answer(revoke_invitation::revoke_invitation(self, &caller, message).await)
+    }
+
+    async fn batch_revoke_invitations(
+        &self,
+        request: Request<pb::BatchRevokeInvitationsRequest>,
+    ) -> Answer<pb::BatchRevokeInvitationsResponse> {
+        let (caller, message) = open(request);
+        answer(batch_revoke_invitations::batch_revoke_invitations(self, &caller, message).await)
     }
 
     async fn resend_invitation(

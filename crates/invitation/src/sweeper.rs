@@ -1,4 +1,4 @@
-//! Expiry made visible, and interrupted acceptances completed. Never a gate: what has expired is refused before the sweeper
+//! Expiry made visible, interrupted acceptances completed, and the house kept. Never a gate: what has expired is refused before the sweeper
 //! comes by. Any number of sweepers work side by side.
 
 use sea_orm::QuerySelect as _;
@@ -12,7 +12,7 @@ use crate::Invitation;
 use crate::acceptance;
 use crate::entity::invitation::{Column, Entity, State};
 use crate::error::Error;
-use crate::lifecycle;
+use crate::{housekeeping, lifecycle};
 
 /// How many invitations one round takes.
 const BATCH: u64 = 100;
@@ -20,7 +20,12 @@ const BATCH: u64 = 100;
 /// Sweeps until `stop`.
 pub(crate) async fn run(service: Invitation, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let rounds = [expire_overdue(&service).await, complete_claims(&service).await];
+        let rounds = [
+            expire_overdue(&service).await,
+            complete_claims(&service).await,
+            housekeeping::remind(&service).await,
+            housekeeping::purge(&service).await,
+        ];
         for error in rounds.iter().filter_map(|round| round.as_ref().err()) {
             tracing::warn!(error = error_chain(error), "sweeper tries again later");
         }

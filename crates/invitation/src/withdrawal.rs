@@ -113,7 +113,7 @@ async fn revoke(service: &Invitation, row: Model, reason: RevokeReason) -> Resul
     if row.state != State::Pending {
         return Ok(());
     }
-    match lifecycle::revoke(service, &change, &row, reason).await {
+    match lifecycle::revoke(service, &change, &row, reason, None).await {
         Ok(row) => {
             change.commit().await?;
             tracing::info!(invitation = %row.name(), "invitation {} revoked with a membership", row.id);

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 pub struct Workers {
     tasks: TaskTracker,
     begin: CancellationToken,
+    drain: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -38,6 +39,17 @@ impl Workers {
     /// Lets all workers begin, once every service has spawned and subscribed.
     pub fn begin(&self) {
         self.begin.cancel();
+    }
+
+    /// Tells whatever keeps a call open for long to end it: the process is about to take no more calls. Workers go on.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// Fires when long calls must end.
+    #[must_use]
+    pub fn draining(&self) -> CancellationToken {
+        self.drain.clone()
     }
 
     /// Fires when the workers are told to stop.

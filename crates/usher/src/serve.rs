@@ -71,6 +71,7 @@ impl Running {
         };
         tracing::info!("stopping");
         self.health.end().await;
+        self.workers.drain();
         self.server.close(self.shutdown_grace).await;
         self.workers.stop(WORKER_GRACE).await;
         tracing::info!("stopped");

@@ -93,6 +93,7 @@ async fn its_life_and_the_name_in_the_mail_change_and_nothing_else() {
         expire_time,
         etag: changed.etag.clone(),
         update_time: changed.update_time,
+        purge_time: changed.purge_time,
         ..invitation
     };
     assert_eq!(changed, expected);

@@ -1,6 +1,7 @@
 //! What checks and lists cost the database: among many communities and people, no statement reads a large table from one end to
 //! the other, and a check is one statement.
 
+mod invitations;
 mod observatory;
 mod plans;
 mod scene;

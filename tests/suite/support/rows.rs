@@ -105,6 +105,18 @@ pub async fn use_up(scope: &str, resource: &str, most: i64, left: i64) {
     execute_in(Service::Invitation, sql, values).await;
 }
 
+/// Lets the time come at which the person is reminded of an invitation.
+pub async fn let_the_reminder_come(invitation: &str) {
+    let sql = "UPDATE invitation SET remind_time = $1 WHERE id = $2";
+    execute_in(Service::Invitation, sql, [ago(Duration::from_secs(1)), id(invitation).into()]).await;
+}
+
+/// Lets the time come at which what is known of the person of an invitation is destroyed.
+pub async fn let_the_purge_come(invitation: &str) {
+    let sql = "UPDATE invitation SET purge_time = $1 WHERE id = $2";
+    execute_in(Service::Invitation, sql, [ago(Duration::from_secs(1)), id(invitation).into()]).await;
+}
+
 /// Has an event of the community service published once more.
 pub async fn tell_again(kind: &str, resource: &str) {
     let sql = "UPDATE outbox SET publish_time = NULL, available_time = 0 WHERE kind = $1 AND resource = $2";

@@ -1,5 +1,7 @@
 //! One row for each community that an invitation offers.
 
+use std::collections::HashMap;
+
 use sea_orm::entity::prelude::*;
 use usher_api::community as pb;
 use usher_api::identity::ExpectedMembership;
@@ -73,6 +75,20 @@ pub(crate) fn offered_roles(grant: &pb::Grant) -> String {
         words.map(String::as_str).collect::<Vec<_>>().join(" ")
     };
     grant.offered_roles.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The grants of several invitations, each in the order of its request.
+pub(crate) async fn of_invitations(
+    connection: &impl sea_orm::ConnectionTrait,
+    invitations: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Vec<Model>>, DbErr> {
+    use sea_orm::QueryOrder as _;
+    let grants = Entity::find().filter(Column::InvitationId.is_in(invitations));
+    let mut by_invitation: HashMap<Uuid, Vec<Model>> = HashMap::new();
+    for grant in grants.order_by_asc(Column::Position).all(connection).await? {
+        by_invitation.entry(grant.invitation_id).or_default().push(grant);
+    }
+    Ok(by_invitation)
 }
 
 /// The grants of an invitation in the order of its request.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sea_orm::Iterable as _;
 use sea_orm::entity::prelude::*;
 use usher_api::invitation as pb;
 use usher_api::name::{CommunityName, InvitationName, UserName};
@@ -63,6 +64,12 @@ pub struct Model {
     pub revoke_reason: Option<RevokeReason>,
     /// When it was declined.
     pub decline_time: Option<Timestamp>,
+    /// When the person is to be reminded. None if he need not be, or was.
+    pub remind_time: Option<Timestamp>,
+    /// When what is known of the person is destroyed, unless the invitation is pending then.
+    pub purge_time: Option<Timestamp>,
+    /// Whether that has happened.
+    pub purged: bool,
     /// Who accepted, or is accepting while there is a claim.
     pub invitee_id: Option<Uuid>,
     /// An acceptance under way. While there is one, the state stays `Pending` and nothing but that acceptance changes it.
@@ -191,6 +198,8 @@ impl Model {
             revoke_time: self.revoke_time.map(Into::into),
             revoke_reason: revoke_reason(self.revoke_reason).into(),
             decline_time: self.decline_time.map(Into::into),
+            purge_time: self.purge_time.map(Into::into),
+            purged: self.purged,
             invitee: self
                 .invitee_id
                 .filter(|_| accepted)
@@ -200,6 +209,13 @@ impl Model {
             locale: self.locale.clone(),
             annotations: self.annotations().into_iter().collect(),
         }
+    }
+}
+
+impl DeliveryState {
+    /// The stored form. `None` for what is never stored.
+    pub(crate) fn from_proto(state: pb::DeliveryState) -> Option<Self> {
+        Self::iter().find(|known| pb::DeliveryState::from(*known) == state)
     }
 }
 

@@ -2,8 +2,9 @@ use usher_api::invitation as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::Caller;
 
+use crate::entity::history::Model;
 use crate::error::Error;
-use crate::{Invitation, access, parse};
+use crate::{Invitation, access, history, parse};
 
 pub(crate) async fn get_invitation(
     service: &Invitation,
@@ -18,6 +19,8 @@ pub(crate) async fn get_invitation(
         access::require_in_all(service, caller, access::LIST, &grants).await?;
     }
     grants.retain(|grant| visible.contains(&CommunityName(grant.community_id)));
+    let history = history::of_invitation(&*service.database, row.id).await?;
+    let timeline = history.iter().map(Model::to_proto).collect();
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
-    Ok(pb::GetInvitationResponse { invitation })
+    Ok(pb::GetInvitationResponse { invitation, timeline })
 }

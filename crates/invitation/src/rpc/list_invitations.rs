@@ -1,30 +1,27 @@
-use std::collections::HashMap;
-
-use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _, Query};
-use sea_orm::{QueryOrder as _, QuerySelect as _};
-use usher_api::invitation::{self as pb, InvitationState};
+use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::{EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use usher_api::invitation as pb;
 use usher_api::name::CommunityName;
+use usher_runtime::fields::{order_by, required};
+use usher_runtime::keyset::{Cursor, Direction, Key};
 use usher_runtime::page::parse_page_size;
-use usher_runtime::{Caller, EmailAddress, Failure, Pages, Violations, database};
-use uuid::Uuid;
+use usher_runtime::{Caller, Failure, Pages, Violations};
 
 use crate::entity::grant;
-use crate::entity::invitation::{Column, Entity, Model, State};
+use crate::entity::invitation::{Column, Entity, Model};
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::{Invitation, access};
 
 const DEFAULT_PAGE: u64 = 50;
 const LARGEST_PAGE: u64 = 200;
-
-/// Which invitations are wanted. A page token serves only the same filter.
-#[derive(Debug)]
-struct Filter {
-    root: CommunityName,
-    community: Option<CommunityName>,
-    states: Vec<InvitationState>,
-    email: Option<EmailAddress>,
-}
+/// The field that orders the list, and its column.
+const ORDERS: [(&str, Column); 4] = [
+    ("create_time", Column::CreateTime),
+    ("update_time", Column::UpdateTime),
+    ("expire_time", Column::ExpireTime),
+    ("email", Column::EmailCanonical),
+];
 
 pub(crate) async fn list_invitations(
     service: &Invitation,
@@ -32,83 +29,51 @@ pub(crate) async fn list_invitations(
     request: pb::ListInvitationsRequest,
 ) -> Result<pb::ListInvitationsResponse, Error> {
     let mut violations = Violations::default();
+    let root = violations.check("parent", request.parent.parse::<CommunityName>());
     let filter = Filter::parse(&request, &mut violations);
+    let order = order(&request.order_by, &mut violations);
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
+    let root = required(root, &mut violations)?;
     violations.finish()?;
-    let Some(filter) = filter else { return Err(Failure::internal("not parsed").into()) };
-    access::require(service, caller, access::LIST, filter.community.unwrap_or(filter.root)).await?;
+    let Some(order) = order else { return Err(Failure::internal("not parsed").into()) };
+    access::require(service, caller, access::LIST, filter.community.unwrap_or(root)).await?;
 
-    let pages = Pages::new(&service.sealing, &service.random, caller, "ListInvitations", &filter);
-    let before: Option<Uuid> = pages.open(&request.page_token)?;
-    let mut rows = Entity::find()
-        .filter(filter.condition(&*service.database))
-        .filter(Condition::all().add_option(before.map(|id| Column::Id.lt(id))))
-        .order_by_desc(Column::Id)
+    let connection = &*service.database;
+    let pages =
+        Pages::new(&service.sealing, &service.random, caller, "ListInvitations", &(root, &filter, order));
+    let after: Option<Cursor> = pages.open(&request.page_token)?;
+    let wanted = Entity::find().filter(filter.condition(service, root));
+    let total = wanted.clone().count(connection).await?;
+    let mut rows = wanted
+        .filter(Condition::all().add_option(after.map(|cursor| following(order, &cursor))))
+        .order_by(order.0, order.1.order())
+        .order_by(Column::Id, order.1.order())
         .limit(size + 1)
-        .all(&*service.database)
+        .all(connection)
         .await?;
-    let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
+    let next_page_token = pages.cut(&mut rows, size, |row| cursor(order.0, row))?;
     let invitations = visible(service, caller, &rows).await?;
-    Ok(pb::ListInvitationsResponse { invitations, next_page_token })
+    let total_size = i32::try_from(total).unwrap_or(i32::MAX);
+    Ok(pb::ListInvitationsResponse { invitations, next_page_token, total_size })
 }
 
-impl Filter {
-    fn parse(request: &pb::ListInvitationsRequest, violations: &mut Violations) -> Option<Self> {
-        let root = violations.check("parent", request.parent.parse());
-        let asked = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let community = asked(&request.community).map(|name| violations.check("community", name.parse()));
-        let email = asked(&request.email).map(|email| violations.check("email", email.parse()));
-        let mut states = Vec::new();
-        for (index, state) in request.states.iter().enumerate() {
-            match InvitationState::try_from(*state) {
-                Ok(InvitationState::Unspecified) | Err(_) => {
-                    violations.add(format!("states[{index}]"), "must be a known state");
-                }
-                Ok(state) => states.push(state),
-            }
-        }
-        Some(Self { root: root?, community: community.flatten(), states, email: email.flatten() })
-    }
-
-    fn condition(&self, connection: &impl sea_orm::ConnectionTrait) -> Condition {
-        let states = self.states.iter().map(|state| in_state(connection, *state));
-        let states = states
-            .fold(None, |any: Option<Condition>, one| Some(any.unwrap_or_else(Condition::any).add(one)));
-        let offering = self.community.map(|community| {
-            let grants = Query::select()
-                .column(grant::Column::InvitationId)
-                .from(grant::Entity)
-                .and_where(grant::Column::CommunityId.eq(community.0))
-                .to_owned();
-            Column::Id.in_subquery(grants)
-        });
-        let email = self.email.as_ref().map(|email| Column::EmailCanonical.eq(email.canonical()));
-        Condition::all()
-            .add(Column::RootId.eq(self.root.0))
-            .add_option(offering)
-            .add_option(states)
-            .add_option(email)
-    }
+fn order(text: &str, violations: &mut Violations) -> Option<(Column, Direction)> {
+    let text = if text.is_empty() { "create_time desc" } else { text };
+    order_by(text, &ORDERS, violations)
 }
 
-/// What is overdue counts as expired before the sweeper comes by, unless somebody is just accepting it.
-fn in_state(connection: &impl sea_orm::ConnectionTrait, state: InvitationState) -> Condition {
-    let stored = |state: State| Condition::all().add(Column::State.eq(state));
-    let on_time = || {
-        Condition::any()
-            .add(Expr::col(Column::ExpireTime).gt(database::now(connection)))
-            .add(Column::ClaimId.is_not_null())
+fn following((column, direction): (Column, Direction), cursor: &Cursor) -> Condition {
+    direction.following(&Expr::col((Entity, column)), &Expr::col((Entity, Column::Id)), cursor)
+}
+
+fn cursor(column: Column, row: &Model) -> Cursor {
+    let key = match column {
+        Column::EmailCanonical => Key::Text(row.email_canonical.clone()),
+        Column::ExpireTime => Key::Time(row.expire_time.0),
+        Column::UpdateTime => Key::Time(row.update_time.0),
+        _ => Key::Time(row.create_time.0),
     };
-    match state {
-        InvitationState::Pending => stored(State::Pending).add(on_time()),
-        InvitationState::Expired => {
-            Condition::any().add(stored(State::Expired)).add(stored(State::Pending).add(on_time().not()))
-        }
-        InvitationState::Accepted => stored(State::Accepted),
-        InvitationState::Revoked => stored(State::Revoked),
-        InvitationState::Declined => stored(State::Declined),
-        InvitationState::Unspecified => Condition::any(),
-    }
+    (key, row.id)
 }
 
 /// The resources, with those grants that the caller may see.
@@ -117,18 +82,14 @@ async fn visible(
     caller: &Caller,
     rows: &[Model],
 ) -> Result<Vec<pb::Invitation>, Error> {
-    let grants = grant::Entity::find()
-        .filter(grant::Column::InvitationId.is_in(rows.iter().map(|row| row.id)))
-        .order_by_asc(grant::Column::Position)
-        .all(&*service.database)
-        .await?;
-    let communities = grants.iter().map(|grant| CommunityName(grant.community_id));
+    let mut grants = grant::of_invitations(&*service.database, rows.iter().map(|row| row.id)).await?;
+    let communities = grants.values().flatten().map(|grant| CommunityName(grant.community_id));
     let seen = access::communities_with(service, caller, access::LIST, communities).await?;
-    let mut by_invitation: HashMap<Uuid, Vec<grant::Model>> = HashMap::new();
-    for grant in grants.into_iter().filter(|grant| seen.contains(&CommunityName(grant.community_id))) {
-        by_invitation.entry(grant.invitation_id).or_default().push(grant);
-    }
     let now = service.clock.now();
-    let resource = |row: &Model| row.to_proto(by_invitation.get(&row.id).map_or(&[], Vec::as_slice), now);
+    let resource = |row: &Model| {
+        let mut grants: Vec<grant::Model> = grants.remove(&row.id).unwrap_or_default();
+        grants.retain(|grant| seen.contains(&CommunityName(grant.community_id)));
+        row.to_proto(&grants, now)
+    };
     Ok(rows.iter().map(resource).collect())
 }

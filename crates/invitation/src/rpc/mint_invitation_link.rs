@@ -1,3 +1,4 @@
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use usher_api::invitation as pb;
 
@@ -18,10 +19,15 @@ pub(crate) async fn mint_invitation_link(
     offer::require_acceptable(service, &grants).await?;
     let offer = Some(offer::describe(service, &row, &grants).await?);
 
+    // The answers of neighbours took their time. Behind the lock, an end that was answered has been seen, and whoever makes all
+    // links stop working makes this one too, or comes before it.
+    let change = service.database.change().await?;
+    let row = invitation::Entity::find_by_id(name.id).lock_exclusive().one(&*change).await?;
+    let row = row.ok_or(Error::NotFound)?;
+    row.require_pending(service.clock.now())?;
     let token = InvitationToken::generate(&service.random);
     let stored = token::Model { hash: token.hash(), invitation_id: row.id, create_time: service.clock.now() };
-    token::Entity::insert(token::ActiveModel::from(stored))
-        .exec_without_returning(&*service.database)
-        .await?;
+    token::Entity::insert(token::ActiveModel::from(stored)).exec_without_returning(&*change).await?;
+    change.commit().await?;
     Ok(pb::MintInvitationLinkResponse { link: token.link(&service.config.link_base_url), offer })
 }

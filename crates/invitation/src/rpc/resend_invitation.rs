@@ -13,7 +13,7 @@ use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact};
 use crate::policy::{self, Judged, Question, require_power};
-use crate::{Invitation, access, draft, limits, parse};
+use crate::{Invitation, access, draft, housekeeping, limits, parse};
 
 pub(crate) async fn resend_invitation(
     service: &Invitation,
@@ -90,6 +90,9 @@ fn require_resendable(row: &Model, etag: &str) -> Result<(), Error> {
         State::Declined => return Err(Error::Declined(row.name())),
         State::Pending | State::Expired => {}
     }
+    if row.purged {
+        return Err(Error::Purged(row.name()));
+    }
     if etag.is_empty() || etag == row.etag() { Ok(()) } else { Err(Error::EtagMismatch) }
 }
 
@@ -103,13 +106,17 @@ async fn renew(
     notify: bool,
 ) -> Result<Model, Error> {
     let now = service.clock.now();
+    let expire_time = now.after(ttl);
+    let purge_time = expire_time.after(service.config.retention);
     let delivery_state = if notify { DeliveryState::Queued } else { DeliveryState::Suppressed };
     let renewed = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Pending))
         .col_expr(Column::InviterId, Expr::value(inviter.0))
         .col_expr(Column::DeliveryState, Expr::value(delivery_state))
         .col_expr(Column::SendCount, Expr::col(Column::SendCount).add(i32::from(notify)))
-        .col_expr(Column::ExpireTime, Expr::value(now.after(ttl)))
+        .col_expr(Column::ExpireTime, Expr::value(expire_time))
+        .col_expr(Column::RemindTime, Expr::value(housekeeping::remind_time(now, expire_time, 1)))
+        .col_expr(Column::PurgeTime, Expr::value(purge_time))
         .col_expr(Column::UpdateTime, Expr::value(now))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(row.id))

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use sea_orm::entity::prelude::*;
 use usher_api::community::Grant;
 use usher_api::invitation as pb;
+use usher_api::name::UserName;
 use usher_runtime::fields::update_mask;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Timestamp, Violations};
@@ -13,7 +14,7 @@ use crate::entity::invitation::{Column, Model};
 use crate::error::Error;
 use crate::policy::{self, Question, require_power};
 use crate::words::display_name;
-use crate::{Invitation, access, draft, lifecycle, parse};
+use crate::{Invitation, access, draft, housekeeping, lifecycle, parse};
 
 const FIELDS: [&str; 3] = ["display_name", "grants", "expire_time"];
 
@@ -74,7 +75,7 @@ pub(crate) async fn update_invitation(
         return Err(Error::EtagMismatch);
     }
     require_unchanged(&change, &row, &grants).await?;
-    let (row, grants) = edit.apply(service, &change, row, grants, editor.0).await?;
+    let (row, grants) = edit.apply(service, &change, row, grants, editor).await?;
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     let answer = pb::UpdateInvitationResponse { invitation };
     if !request.validate_only {
@@ -129,19 +130,24 @@ impl Edit {
         change: &Change,
         row: Model,
         grants: Vec<grant::Model>,
-        editor: Uuid,
+        editor: UserName,
     ) -> Result<(Model, Vec<grant::Model>), Error> {
         let mut values = Vec::new();
         let grants = match self.grants {
             Some(offered) => {
                 // It rests on the authority of whoever chose what it offers.
-                values.push((Column::InviterId, Expr::value(editor)));
+                values.push((Column::InviterId, Expr::value(editor.0)));
                 draft::offer_instead(service, change, &row, &offered).await?
             }
             None => grants,
         };
         values.extend(self.display_name.map(|name| (Column::DisplayName, Expr::value(name))));
-        values.extend(self.expire_time.map(|moment| (Column::ExpireTime, Expr::value(moment))));
-        Ok((lifecycle::update(service, change, &row, values).await?, grants))
+        if let Some(moment) = self.expire_time {
+            let remind_time = housekeeping::remind_time(service.clock.now(), moment, row.send_count);
+            values.push((Column::ExpireTime, Expr::value(moment)));
+            values.push((Column::RemindTime, Expr::value(remind_time)));
+            values.push((Column::PurgeTime, Expr::value(moment.after(service.config.retention))));
+        }
+        Ok((lifecycle::update(service, change, &row, values, editor).await?, grants))
     }
 }

@@ -60,14 +60,19 @@ impl Observatory {
     /// Starts the suite, fills it, and begins to log.
     pub async fn open(folder: &Path) -> Self {
         let options = Options::new(Database::Postgres, Topology::Apart);
-        let mut suite = Suite::start(folder, &options).await.expect("the suite starts");
+        let suite = Suite::start(folder, &options).await.expect("the suite starts");
         seed(&suite.description);
-        let url = &suite.description.databases[&Service::Community];
+        Self::over(suite, Service::Community, &WIDER).await
+    }
+
+    /// Runs `filling` in the database of a service, and begins to log what the service asks it.
+    pub async fn over(mut suite: Suite, service: Service, filling: &[&str]) -> Self {
+        let url = &suite.description.databases[&service];
         // One connection, which is there before the logging begins: what it asks is not logged.
         let mut own = ConnectOptions::new(url);
         own.max_connections(1).min_connections(1);
         let database = sea_orm::Database::connect(own).await.expect("the database answers");
-        for sql in WIDER.into_iter().chain(["VACUUM ANALYZE"]) {
+        for sql in filling.iter().copied().chain(["VACUUM ANALYZE"]) {
             database.execute_unprepared(sql).await.expect("the statement runs");
         }
         let (_, name) = url.rsplit_once('/').expect("the URL names a database");
@@ -75,8 +80,8 @@ impl Observatory {
             let sql = format!("ALTER DATABASE {name} SET {setting} = '{value}'");
             database.execute_unprepared(&sql).await.expect("the setting is known");
         }
-        restart_quiet(&mut suite).await;
-        let log = File::open(folder.join("postgres.log")).expect("PostgreSQL writes a log");
+        restart_quiet(&mut suite, service).await;
+        let log = File::open(suite.description.folder.join("postgres.log")).expect("PostgreSQL writes a log");
         Self { suite, database, log, complaints: Vec::new() }
     }
 
@@ -197,17 +202,17 @@ fn seed(suite: &Description) {
     program::run(&[["seed", "--config", &file.to_string_lossy()].as_slice(), SIZE.as_slice()].concat());
 }
 
-/// Starts the community service again, so that its connections know the settings of the database, and without a sweeper, whose
+/// Starts the service again, so that its connections know the settings of the database, and without a sweeper, whose
 /// statements nobody asks for.
-async fn restart_quiet(suite: &mut Suite) {
-    let file = suite.description.settings_file(Service::Community, 0);
+async fn restart_quiet(suite: &mut Suite, service: Service) {
+    let file = suite.description.settings_file(service, 0);
     let settings = std::fs::read_to_string(&file).expect("the settings are readable");
     let (often, seldom) = ("sweep_interval = \"1s\"", "sweep_interval = \"24h\"");
     assert!(settings.contains(often), "{settings}");
     std::fs::write(&file, settings.replace(often, seldom)).expect("the settings are writable");
-    let running = &mut suite.processes.get_mut(&Service::Community).expect("it runs")[0];
+    let running = &mut suite.processes.get_mut(&service).expect("it runs")[0];
     assert!(running.stop().is_some_and(|status| status.success()), "it ends orderly");
-    let again = suite.process(Service::Community, 0).expect("it starts again");
-    suite.processes.insert(Service::Community, vec![again]);
+    let again = suite.process(service, 0).expect("it starts again");
+    suite.processes.insert(service, vec![again]);
     suite.ready().await;
 }
