@@ -80,6 +80,7 @@ fn understand(heard: Heard) -> Option<(DeliveryState, Option<Fact>)> {
         Heard::Failed => Some((DeliveryState::Failed, Some(Fact::DeliveryFailed))),
         Heard::Deferred => Some((DeliveryState::Deferred, None)),
         Heard::Skipped => Some((DeliveryState::Skipped, None)),
+        Heard::Suppressed => Some((DeliveryState::Suppressed, Some(Fact::DeliveryFailed))),
         Heard::Queued | Heard::Sending | Heard::Unspecified => None,
     }
 }

@@ -1,6 +1,7 @@
 //! The section `[notifier]`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lettre::message::Mailbox;
 use secrecy::SecretString;
@@ -17,6 +18,10 @@ pub struct Config {
     pub from: Option<String>,
     /// How many mails a process sends at a time, at least 1. A crash can repeat at most so many.
     pub concurrent_mails: u32,
+    /// How long nothing more is sent to an address of which a mail server said that there is no such mailbox. 0: it is tried
+    /// again at the next occasion.
+    #[serde(with = "humantime_serde")]
+    pub unknown_mailbox_pause: Duration,
     /// A folder that takes the place of a mail server; for trying things out.
     pub mailbox_directory: Option<PathBuf>,
     /// The mail server.
@@ -25,7 +30,14 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { database: None, from: None, concurrent_mails: 8, mailbox_directory: None, smtp: None }
+        Self {
+            database: None,
+            from: None,
+            concurrent_mails: 8,
+            unknown_mailbox_pause: Duration::from_hours(24),
+            mailbox_directory: None,
+            smtp: None,
+        }
     }
 }
 

@@ -4,16 +4,19 @@
 //! |---|---|
 //! | `subscriber.rs` | events become deliveries that wait |
 //! | `sender.rs` | deliveries become mails: claimed, sent, and what became of them |
+//! | `suppression.rs` | addresses that get no mail |
+//! | `dead_letter.rs` | mails that were given up, and why |
 //! | `letter.rs`, `letter/`, `templates/` | what is written |
 //! | `mailer.rs`, `smtp.rs` | how it leaves: into a folder, or to a mail server |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
-//! | `entity.rs`, `migration/` | the table |
+//! | `entity/`, `migration/` | the tables |
 //!
 //! An event is acknowledged when its delivery is a row, so that neither the broker nor a slow mail server decides whether a
 //! mail is sent. The link is asked for when the mail is about to leave, and is nowhere else than in the mail.
 
 mod config;
+mod dead_letter;
 mod entity;
 mod error;
 mod letter;
@@ -23,6 +26,7 @@ mod rpc;
 mod sender;
 mod smtp;
 mod subscriber;
+mod suppression;
 
 use std::sync::Arc;
 

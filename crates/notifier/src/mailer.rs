@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lettre::Message;
 
 use crate::config::Config;
-use crate::entity::Model;
+use crate::entity::delivery::Model;
 use crate::smtp::Smtp;
 
 /// What became of an attempt.
@@ -19,6 +19,10 @@ pub(crate) enum Outcome {
     Deferred(String),
     /// Never try again.
     Failed(String),
+    /// Never try again: there is no such mailbox.
+    NoSuchMailbox(String),
+    /// The address gets no mail.
+    Suppressed(String),
     /// There is nothing to send any more.
     Skipped(String),
 }

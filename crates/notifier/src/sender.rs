@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use tracing::Instrument as _;
 use usher_api::identity::MintAccountMailRequest;
 use usher_api::invitation::MintInvitationLinkRequest;
@@ -22,11 +23,11 @@ use usher_runtime::clock::micros;
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::rpc::error_chain;
 use usher_runtime::telemetry::follow;
-use usher_runtime::{Change, Failure, Timestamp, database};
+use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
-use crate::Notifier;
-use crate::entity::{Column, Entity, Model, State};
+use crate::entity::delivery::{Column, Entity, Model, State};
 use crate::mailer::Outcome;
+use crate::{Notifier, dead_letter, suppression};
 
 /// How long a sender that died keeps others from its deliveries. One that lives renews its lease.
 const LEASE: Duration = Duration::from_mins(2);
@@ -109,9 +110,9 @@ async fn send(service: &Notifier, row: Model, stop: &CancellationToken) {
     let done = CancellationToken::new();
     let _ends = done.clone().drop_guard();
     tokio::spawn(hold(service.clone(), row.clone(), done));
-    let outcome = attempt(service, &row).await;
+    let attempt = attempt(service, &row).await;
     // Whoever forgets what became of a mail sends it again.
-    while let Err(error) = record(service, &row, &outcome).await {
+    while let Err(error) = record(service, &row, &attempt).await {
         let error = error_chain(&error);
         tracing::warn!(delivery = %row.id, error, "what became of delivery {} is not recorded", row.id);
         if stop.is_cancelled() {
@@ -148,52 +149,87 @@ fn held(row: &Model) -> Condition {
         .add(Column::Attempts.eq(row.attempts))
 }
 
+/// A letter, and whom it is for.
+struct Addressed {
+    recipient: EmailAddress,
+    message: Message,
+}
+
+/// What became of an attempt, and whom the letter was for if it came to that.
+struct Attempt {
+    outcome: Outcome,
+    recipient: Option<EmailAddress>,
+}
+
 /// Writes the mail and hands it over.
-async fn attempt(service: &Notifier, row: &Model) -> Outcome {
+async fn attempt(service: &Notifier, row: &Model) -> Attempt {
     let letter =
         if row.mail.is_empty() { invitation(service, row).await } else { account_mail(service, row).await };
-    match letter {
-        Ok(letter) => service.mailer.send(&letter, row).await,
-        Err(outcome) => outcome,
-    }
+    let Addressed { recipient, message } = match letter {
+        Ok(letter) => letter,
+        Err(outcome) => return Attempt { outcome, recipient: None },
+    };
+    let outcome = match suppression::of(service, &recipient).await {
+        Ok(None) => service.mailer.send(&message, row).await,
+        Ok(Some(suppression)) => {
+            Outcome::Suppressed(format!("the address is suppressed: {}", suppression.name()))
+        }
+        Err(error) => Outcome::Deferred(format!("the suppressions cannot be read: {error}")),
+    };
+    Attempt { outcome, recipient: Some(recipient) }
 }
 
 /// The letter of an invitation, with a link of its own, unless the invitation has ended meanwhile.
-async fn invitation(service: &Notifier, row: &Model) -> Result<Message, Outcome> {
+async fn invitation(service: &Notifier, row: &Model) -> Result<Addressed, Outcome> {
     let request = MintInvitationLinkRequest { name: row.invitation.clone() };
     let minted = service.invitation.clone().mint_invitation_link(request).await;
-    let minted = minted.map_err(|status| without_words("invitation", &status))?.into_inner();
+    let minted = minted.map_err(|status| without_words("invitation", row, &status))?.into_inner();
     let offer = minted.offer.unwrap_or_default();
     if offer.communities.iter().all(|community| community.display_name.is_empty()) {
         return Err(Outcome::Skipped("nothing of what was offered is left".to_owned()));
     }
-    let letter = service.letters.invitation(&row.message_id, &offer, &minted.link, service.clock.now());
-    letter.map_err(Outcome::Failed)
+    let recipient = addressee(&offer.email)?;
+    let now = service.clock.now();
+    let letter = service.letters.invitation(&row.message_id, &recipient, &offer, &minted.link, now);
+    Ok(Addressed { message: letter.map_err(Outcome::Failed)?, recipient })
 }
 
 /// The letter about an account, with a link of its own if it has one, unless nobody needs it any more.
-async fn account_mail(service: &Notifier, row: &Model) -> Result<Message, Outcome> {
+async fn account_mail(service: &Notifier, row: &Model) -> Result<Addressed, Outcome> {
     let request = MintAccountMailRequest { name: row.mail.clone() };
     let minted = service.identity.clone().mint_account_mail(request).await;
-    let minted = minted.map_err(|status| without_words("identity", &status))?.into_inner();
-    let letter = service.letters.account(&row.message_id, &minted, service.clock.now());
-    letter.map_err(Outcome::Failed)
+    let minted = minted.map_err(|status| without_words("identity", row, &status))?.into_inner();
+    let recipient = addressee(&minted.recipient)?;
+    let letter = service.letters.account(&row.message_id, &recipient, &minted, service.clock.now());
+    Ok(Addressed { message: letter.map_err(Outcome::Failed)?, recipient })
+}
+
+fn addressee(email: &str) -> Result<EmailAddress, Outcome> {
+    email.parse().map_err(|_| Outcome::Failed("the address cannot be mailed to".to_owned()))
 }
 
 /// What becomes of a mail if `service` does not tell what to write.
-fn without_words(service: &str, status: &Status) -> Outcome {
+fn without_words(service: &str, row: &Model, status: &Status) -> Outcome {
+    let expired =
+        status.get_error_details().error_info().is_some_and(|info| info.reason == "INVITATION_EXPIRED");
     match status.code() {
+        // Nobody got the mail in all that time, and somebody should know.
+        Code::FailedPrecondition if expired && row.attempts > 1 => Outcome::Failed(format!(
+            "the invitation expired before an attempt succeeded; the last one: {}",
+            row.last_error
+        )),
         Code::FailedPrecondition | Code::NotFound => Outcome::Skipped(status.message().to_owned()),
         code => Outcome::Deferred(format!("the {service} service does not answer: {code:?}")),
     }
 }
 
 /// Writes down what became of the mail and tells it, unless another sender has taken over.
-async fn record(service: &Notifier, row: &Model, outcome: &Outcome) -> Result<(), Failure> {
-    let (state, error) = match outcome {
+async fn record(service: &Notifier, row: &Model, attempt: &Attempt) -> Result<(), Failure> {
+    let (state, error) = match &attempt.outcome {
         Outcome::Sent => (State::Sent, ""),
         Outcome::Skipped(why) => (State::Skipped, why.as_str()),
-        Outcome::Failed(why) => (State::Failed, why.as_str()),
+        Outcome::Suppressed(why) => (State::Suppressed, why.as_str()),
+        Outcome::Failed(why) | Outcome::NoSuchMailbox(why) => (State::Failed, why.as_str()),
         Outcome::Deferred(why) => (State::Deferred, why.as_str()),
     };
     let now = service.clock.now();
@@ -209,6 +245,12 @@ async fn record(service: &Notifier, row: &Model, outcome: &Outcome) -> Result<()
         .exec_with_returning(&*change)
         .await?;
     let Some(row) = updated.first() else { return Ok(()) };
+    if let (Outcome::NoSuchMailbox(_), Some(recipient)) = (&attempt.outcome, &attempt.recipient) {
+        suppression::note_unknown_mailbox(service, &change, recipient, row.id).await?;
+    }
+    if state == State::Failed {
+        dead_letter::bury(service, &change, row).await?;
+    }
     tell(service, &change, row, now).await?;
     change.commit().await?;
     tracing::info!(delivery = %row.id, ?state, error, attempts = row.attempts, "delivery {} is {state:?}", row.id);
@@ -221,6 +263,7 @@ async fn tell(service: &Notifier, change: &Change, row: &Model, now: Timestamp) 
         State::Deferred => "delivery.deferred",
         State::Failed => "delivery.failed",
         State::Skipped => "delivery.skipped",
+        State::Suppressed => "delivery.suppressed",
         State::Queued | State::Sending => return Ok(()),
     };
     let message = DeliveryEvent {

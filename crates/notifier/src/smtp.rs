@@ -126,7 +126,7 @@ async fn hand_over(
         .map_err(|trouble| Outcome::Deferred(trouble.to_string()))?;
     for recipient in envelope.to() {
         let to = Rcpt::new(recipient.clone(), Vec::new());
-        within(COMMAND, connection.command(to)).await.map_err(Trouble::about_the_mail)?;
+        within(COMMAND, connection.command(to)).await.map_err(Trouble::about_the_recipient)?;
     }
     within(COMMAND, connection.command(Data)).await.map_err(Trouble::about_the_mail)?;
     within(LAST_WORD, connection.message(mail)).await.map_err(Trouble::about_the_mail)?;
@@ -157,6 +157,23 @@ enum Trouble {
 }
 
 impl Trouble {
+    /// What a refusal of the recipient means: some servers say clearly that there is no such mailbox (RFC 3463 §3.2).
+    fn about_the_recipient(self) -> Outcome {
+        let unknown = self.words().is_some_and(|words| words.starts_with("5.1.1 "));
+        match self.about_the_mail() {
+            Outcome::Failed(why) if unknown => Outcome::NoSuchMailbox(why),
+            outcome => outcome,
+        }
+    }
+
+    /// What the server wrote after the code. Never stored, never logged: it may repeat addresses.
+    fn words(&self) -> Option<String> {
+        match self {
+            Self::Error(error) => std::error::Error::source(error).map(ToString::to_string),
+            Self::Silence => None,
+        }
+    }
+
     /// What a step that speaks of the mail means for it. Some servers ask for a sign-in only here (RFC 4954 §6), which the
     /// mail cannot help.
     fn about_the_mail(self) -> Outcome {
@@ -288,7 +305,8 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_of_the_mail_is_final_and_told_without_its_address() {
         for lines in [
-            &["250 ok", "550 5.1.1 <mira@guest.test> unknown"][..],
+            &["250 ok", "550 <mira@guest.test> unknown"][..],
+            &["250 ok", "550 5.1.2 <mira@guest.test> unknown"],
             &["250 ok", "250 ok", "554 no valid recipients"],
             &["250 ok", "250 ok", "354 go ahead", "554 5.7.1 not this to <mira@guest.test>"],
         ] {
@@ -296,6 +314,12 @@ mod tests {
             let Outcome::Failed(why) = &refused else { panic!("{lines:?}: {refused:?}") };
             assert!(why.contains("answered 55") && !why.contains("mira"), "{why}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_mailbox_that_does_not_exist_is_told_apart() {
+        let refused = after_greeting(&["250 ok", "550 5.1.1 <mira@guest.test> unknown"]).await;
+        assert_eq!(refused, Outcome::NoSuchMailbox("the mail server answered 550".to_owned()));
     }
 
     #[tokio::test]

@@ -1,15 +1,17 @@
 //! Events become deliveries that wait.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use usher_api::identity::MailEvent;
 use usher_api::invitation::InvitationEvent;
-use usher_runtime::{Event, Failure, Subscription, processed_event};
+use usher_api::name::{InvalidName, InvitationName, MailName};
+use usher_runtime::{Change, Event, Failure, Subscription, processed_event};
 
 use crate::Notifier;
-use crate::entity::{ActiveModel, Entity, Model, State};
+use crate::entity::delivery::{ActiveModel, Entity, Model, State};
 
 /// What the event of a mail that is asked for says.
 #[derive(Default)]
@@ -20,61 +22,69 @@ struct Subject {
 
 /// The consumer of the invitation service's events.
 pub(crate) fn of_invitations(service: Notifier) -> Subscription {
-    subscription(service, "notifier", "invitation", invitation)
+    subscription(service, "notifier", "invitation")
 }
 
 /// The consumer of the identity service's events.
 pub(crate) fn of_accounts(service: Notifier) -> Subscription {
-    subscription(service, "notifier-accounts", "identity", account_mail)
+    subscription(service, "notifier-accounts", "identity")
 }
 
-fn subscription(
-    service: Notifier,
-    consumer: &'static str,
-    publisher: &'static str,
-    subject: fn(&Event) -> Result<Option<Subject>, Failure>,
-) -> Subscription {
+fn subscription(service: Notifier, consumer: &'static str, publisher: &'static str) -> Subscription {
     Subscription {
         consumer,
         service: publisher,
         handler: Arc::new(move |event| {
             let service = service.clone();
-            Box::pin(async move {
-                match subject(&event)? {
-                    Some(subject) => queue(&service, consumer, event, subject).await,
-                    None => Ok(()),
-                }
-            })
+            Box::pin(async move { note(&service, consumer, event).await })
         }),
     }
 }
 
-/// The invitation to be mailed, if the event asks for that.
-fn invitation(event: &Event) -> Result<Option<Subject>, Failure> {
-    if !matches!(event.kind.as_str(), "invitation.created" | "invitation.resent") {
-        return Ok(None);
+/// Queues the mail that `event` asks for, if it does, once however often the event comes.
+async fn note(service: &Notifier, consumer: &'static str, event: Event) -> Result<(), Failure> {
+    let Some(subject) = read(&event).map_err(Failure::internal)? else { return Ok(()) };
+    let change = service.database.change().await?;
+    if !processed_event::first_time(&change, consumer, event.id, service.clock.now()).await? {
+        return Ok(());
     }
-    let message = InvitationEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
-    let subject = Subject { invitation: message.invitation, ..Subject::default() };
-    Ok(Some(subject).filter(|_| message.notify))
+    queue(service, &change, &event, subject).await?;
+    change.commit().await?;
+    service.wake.notify_one();
+    Ok(())
 }
 
-/// The mail about an account, if the event asks for one.
-fn account_mail(event: &Event) -> Result<Option<Subject>, Failure> {
-    if event.kind != "mail.requested" {
-        return Ok(None);
-    }
-    let message = MailEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
-    Ok(Some(Subject { mail: message.mail, ..Subject::default() }))
+/// The mail that `event` asks for, if it asks for one.
+///
+/// # Errors
+/// Why it cannot be read.
+fn read(event: &Event) -> Result<Option<Subject>, String> {
+    let payload = event.payload.as_slice();
+    let subject = match event.kind.as_str() {
+        "invitation.created" | "invitation.resent" => {
+            let message = InvitationEvent::decode(payload).map_err(|error| error.to_string())?;
+            if !message.notify {
+                return Ok(None);
+            }
+            let name: InvitationName = parse("invitation", &message.invitation)?;
+            Subject { invitation: name.to_string(), ..Subject::default() }
+        }
+        "mail.requested" => {
+            let message = MailEvent::decode(payload).map_err(|error| error.to_string())?;
+            let name: MailName = parse("mail", &message.mail)?;
+            Subject { mail: name.to_string(), ..Subject::default() }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(subject))
 }
 
-/// Queues the mail that `event` asks for, once however often the event comes.
-async fn queue(
-    service: &Notifier,
-    consumer: &'static str,
-    event: Event,
-    subject: Subject,
-) -> Result<(), Failure> {
+fn parse<T: FromStr<Err = InvalidName>>(field: &str, name: &str) -> Result<T, String> {
+    name.parse().map_err(|error: InvalidName| format!("{field}: {error}"))
+}
+
+/// Makes the mail that `event` asks for wait.
+async fn queue(service: &Notifier, change: &Change, event: &Event, subject: Subject) -> Result<(), DbErr> {
     let now = service.clock.now();
     let id = service.random.uuid(now);
     let row = Model {
@@ -85,19 +95,13 @@ async fn queue(
         state: State::Queued,
         attempts: 0,
         last_error: String::new(),
-        traceparent: event.traceparent,
+        traceparent: event.traceparent.clone(),
         version: 1,
         create_time: now,
         send_time: None,
         // The clocks of machines differ, and that of SQLite is coarse: what is due at once must not wait for the next look.
         available_time: event.occur_time,
     };
-    let change = service.database.change().await?;
-    if !processed_event::first_time(&change, consumer, event.id, now).await? {
-        return Ok(());
-    }
-    Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&*change).await?;
-    change.commit().await?;
-    service.wake.notify_one();
+    Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&**change).await?;
     Ok(())
 }

@@ -123,6 +123,9 @@ pub enum DeliveryState {
     /// Not wanted, or too late.
     #[sea_orm(string_value = "skipped")]
     Skipped,
+    /// Not sent to this address.
+    #[sea_orm(string_value = "suppressed")]
+    Suppressed,
 }
 
 impl Model {
@@ -214,6 +217,7 @@ impl From<DeliveryState> for pb::DeliveryState {
             DeliveryState::Deferred => Self::Deferred,
             DeliveryState::Failed => Self::Failed,
             DeliveryState::Skipped => Self::Skipped,
+            DeliveryState::Suppressed => Self::Suppressed,
         }
     }
 }

@@ -127,7 +127,8 @@ mod tests {
             masked_email: "m\u{2022}@e.com".to_owned(),
             ..MintAccountMailResponse::default()
         };
-        let letter = letters.account("<x@usher.test>", &mail, Timestamp(0)).unwrap();
+        let letter =
+            letters.account("<x@usher.test>", &mail.recipient.parse().unwrap(), &mail, Timestamp(0)).unwrap();
         String::from_utf8(letter.formatted()).unwrap().replace("=\r\n", "").replace("=3D", "=")
     }
 

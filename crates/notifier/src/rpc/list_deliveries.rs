@@ -7,12 +7,10 @@ use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, Pages, Violations};
 use uuid::Uuid;
 
+use super::{DEFAULT_PAGE, LARGEST_PAGE};
 use crate::Notifier;
-use crate::entity::{Column, Entity, Model, State};
+use crate::entity::delivery::{Column, Entity, Model, State};
 use crate::error::Error;
-
-const DEFAULT_PAGE: u64 = 50;
-const LARGEST_PAGE: u64 = 200;
 
 pub(crate) async fn list_deliveries(
     service: &Notifier,
