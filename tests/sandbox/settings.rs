@@ -88,7 +88,7 @@ fn section(suite: &Description, service: Service, smtp_port: u16, max_connection
         Service::Community => "sweep_interval = \"1s\"\n".to_owned(),
         // Short, so that a test can see an invitation expire and an interrupted acceptance be completed.
         Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\nacceptance_lease = \"6s\"\n".to_owned(),
-        Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\n".to_owned(),
+        Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\nmail_acceptances = true\nunsubscribe_address = \"stop@usher.test\"\n".to_owned(),
     };
     let name = service.name();
     let url = &suite.databases[&service];

@@ -3,6 +3,7 @@
 mod accept_invitation;
 mod create_invitation;
 mod decline_invitation;
+mod describe_invitation;
 mod get_invitation;
 mod import_invitations;
 mod list_invitations;

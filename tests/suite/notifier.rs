@@ -8,11 +8,12 @@ mod list_dead_letters;
 mod list_deliveries;
 mod list_suppressions;
 mod redrive_dead_letter;
+mod writing;
 
 use sandbox::until;
 use usher_api::invitation::{Invitation, ResendInvitationRequest};
 use usher_api::notifier::{
-    CreateSuppressionRequest, DeadLetter, Delivery, DeliveryState, ListDeadLettersRequest,
+    CreateSuppressionRequest, DeadLetter, Delivery, DeliveryKind, DeliveryState, ListDeadLettersRequest,
     ListDeliveriesRequest, ListDeliveriesResponse, ListSuppressionsRequest, Suppression,
 };
 
@@ -48,10 +49,12 @@ fn about(invitation: &str) -> ListDeliveriesRequest {
     ListDeliveriesRequest { invitation: invitation.to_owned(), ..ListDeliveriesRequest::default() }
 }
 
-/// Waits until the newest mail about `invitation` is `state` after so many attempts.
+/// Waits until the newest mail to the guest about `invitation` is `state` after so many attempts.
 async fn when_delivery(person: &Person, invitation: &str, state: DeliveryState, attempts: i32) -> Delivery {
     until(&format!("the mail is {state:?} after {attempts} attempts"), || async {
-        let newest = list(person, about(invitation)).await.ok()?.deliveries.into_iter().next()?;
+        let kinds = [DeliveryKind::Invitation, DeliveryKind::Reminder].map(Into::into).to_vec();
+        let to_guest = ListDeliveriesRequest { kinds, ..about(invitation) };
+        let newest = list(person, to_guest).await.ok()?.deliveries.into_iter().next()?;
         (newest.state() == state && newest.attempts == attempts).then_some(newest)
     })
     .await

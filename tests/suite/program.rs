@@ -2,6 +2,7 @@
 //! once, not in every combination.
 
 mod dev;
+mod mail_preview;
 mod query_plans;
 mod seeding;
 mod settings;

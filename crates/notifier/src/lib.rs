@@ -6,7 +6,9 @@
 //! | `sender.rs` | deliveries become mails: claimed, sent, and what became of them |
 //! | `suppression.rs` | addresses that get no mail |
 //! | `dead_letter.rs` | mails that were given up, and why |
-//! | `letter.rs`, `letter/`, `templates/` | what is written |
+//! | `compose.rs` | a delivery becomes a letter: what there is to say, asked for when it leaves |
+//! | `letter.rs`, `letter/`, `../templates/` | what is written, in every language, and the headers around it |
+//! | `preview.rs` | all mails as files to look at |
 //! | `mailer.rs`, `smtp.rs` | how it leaves: into a folder, or to a mail server |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
@@ -15,6 +17,7 @@
 //! An event is acknowledged when its delivery is a row, so that neither the broker nor a slow mail server decides whether a
 //! mail is sent. The link is asked for when the mail is about to leave, and is nowhere else than in the mail.
 
+mod compose;
 mod config;
 mod dead_letter;
 mod entity;
@@ -22,6 +25,7 @@ mod error;
 mod letter;
 mod mailer;
 mod migration;
+mod preview;
 mod rpc;
 mod sender;
 mod smtp;
@@ -37,9 +41,10 @@ use usher_api::invitation::invitation_service_client::InvitationServiceClient;
 use usher_api::notifier::notifier_service_server::NotifierServiceServer;
 use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
 
-pub use config::{Config, SmtpConfig, Tls};
+pub use config::{Config, DkimConfig, SmtpConfig, Tls};
 pub use error::Error;
 pub use migration::Migrator;
+pub use preview::preview;
 
 use letter::Letters;
 use mailer::Mailer;
@@ -79,7 +84,7 @@ impl Notifier {
         }
         let sender = config.sender()?;
         let mailer = Mailer::new(&config, sender.email.domain())?;
-        let letters = Letters::new(sender)?;
+        let letters = Letters::new(&config, sender)?;
         let Foundation { database, clock, random, sealing } = foundation;
         let wake = Arc::default();
         Ok(Self { database, clock, random, sealing, config, invitation, identity, letters, mailer, wake })

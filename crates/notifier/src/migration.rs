@@ -4,6 +4,7 @@ mod m0001_create_delivery;
 mod m0002_add_account_mail;
 mod m0003_create_suppression;
 mod m0004_create_given_up_mail;
+mod m0005_add_kind;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0002_add_account_mail::Migration));
         steps.push(Box::new(m0003_create_suppression::Migration));
         steps.push(Box::new(m0004_create_given_up_mail::Migration));
+        steps.push(Box::new(m0005_add_kind::Migration));
         steps
     }
 }

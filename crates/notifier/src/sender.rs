@@ -7,17 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::Message;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
 use tracing::Instrument as _;
-use usher_api::identity::MintAccountMailRequest;
-use usher_api::invitation::MintInvitationLinkRequest;
 use usher_api::notifier::DeliveryEvent;
 use usher_runtime::clock::micros;
 use usher_runtime::outbox::{self, NewEvent};
@@ -25,6 +20,7 @@ use usher_runtime::rpc::error_chain;
 use usher_runtime::telemetry::follow;
 use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
+use crate::compose::{Letter, compose};
 use crate::entity::delivery::{Column, Entity, Model, State};
 use crate::mailer::Outcome;
 use crate::{Notifier, dead_letter, suppression};
@@ -149,12 +145,6 @@ fn held(row: &Model) -> Condition {
         .add(Column::Attempts.eq(row.attempts))
 }
 
-/// A letter, and whom it is for.
-struct Addressed {
-    recipient: EmailAddress,
-    message: Message,
-}
-
 /// What became of an attempt, and whom the letter was for if it came to that.
 struct Attempt {
     outcome: Outcome,
@@ -163,9 +153,7 @@ struct Attempt {
 
 /// Writes the mail and hands it over.
 async fn attempt(service: &Notifier, row: &Model) -> Attempt {
-    let letter =
-        if row.mail.is_empty() { invitation(service, row).await } else { account_mail(service, row).await };
-    let Addressed { recipient, message } = match letter {
+    let Letter { recipient, message } = match compose(service, row).await {
         Ok(letter) => letter,
         Err(outcome) => return Attempt { outcome, recipient: None },
     };
@@ -177,50 +165,6 @@ async fn attempt(service: &Notifier, row: &Model) -> Attempt {
         Err(error) => Outcome::Deferred(format!("the suppressions cannot be read: {error}")),
     };
     Attempt { outcome, recipient: Some(recipient) }
-}
-
-/// The letter of an invitation, with a link of its own, unless the invitation has ended meanwhile.
-async fn invitation(service: &Notifier, row: &Model) -> Result<Addressed, Outcome> {
-    let request = MintInvitationLinkRequest { name: row.invitation.clone() };
-    let minted = service.invitation.clone().mint_invitation_link(request).await;
-    let minted = minted.map_err(|status| without_words("invitation", row, &status))?.into_inner();
-    let offer = minted.offer.unwrap_or_default();
-    if offer.communities.iter().all(|community| community.display_name.is_empty()) {
-        return Err(Outcome::Skipped("nothing of what was offered is left".to_owned()));
-    }
-    let recipient = addressee(&offer.email)?;
-    let now = service.clock.now();
-    let letter = service.letters.invitation(&row.message_id, &recipient, &offer, &minted.link, now);
-    Ok(Addressed { message: letter.map_err(Outcome::Failed)?, recipient })
-}
-
-/// The letter about an account, with a link of its own if it has one, unless nobody needs it any more.
-async fn account_mail(service: &Notifier, row: &Model) -> Result<Addressed, Outcome> {
-    let request = MintAccountMailRequest { name: row.mail.clone() };
-    let minted = service.identity.clone().mint_account_mail(request).await;
-    let minted = minted.map_err(|status| without_words("identity", row, &status))?.into_inner();
-    let recipient = addressee(&minted.recipient)?;
-    let letter = service.letters.account(&row.message_id, &recipient, &minted, service.clock.now());
-    Ok(Addressed { message: letter.map_err(Outcome::Failed)?, recipient })
-}
-
-fn addressee(email: &str) -> Result<EmailAddress, Outcome> {
-    email.parse().map_err(|_| Outcome::Failed("the address cannot be mailed to".to_owned()))
-}
-
-/// What becomes of a mail if `service` does not tell what to write.
-fn without_words(service: &str, row: &Model, status: &Status) -> Outcome {
-    let expired =
-        status.get_error_details().error_info().is_some_and(|info| info.reason == "INVITATION_EXPIRED");
-    match status.code() {
-        // Nobody got the mail in all that time, and somebody should know.
-        Code::FailedPrecondition if expired && row.attempts > 1 => Outcome::Failed(format!(
-            "the invitation expired before an attempt succeeded; the last one: {}",
-            row.last_error
-        )),
-        Code::FailedPrecondition | Code::NotFound => Outcome::Skipped(status.message().to_owned()),
-        code => Outcome::Deferred(format!("the {service} service does not answer: {code:?}")),
-    }
 }
 
 /// Writes down what became of the mail and tells it, unless another sender has taken over.
@@ -270,6 +214,7 @@ async fn tell(service: &Notifier, change: &Change, row: &Model, now: Timestamp) 
         delivery: row.name().to_string(),
         invitation: row.invitation.clone(),
         mail: row.mail.clone(),
+        kind: row.kind.to_proto().into(),
         version: row.version,
         state: usher_api::notifier::DeliveryState::from(row.state).into(),
         occur_time: Some(now.into()),

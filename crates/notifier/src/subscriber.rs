@@ -11,11 +11,11 @@ use usher_api::name::{InvalidName, InvitationName, MailName};
 use usher_runtime::{Change, Event, Failure, Subscription, processed_event};
 
 use crate::Notifier;
-use crate::entity::delivery::{ActiveModel, Entity, Model, State};
+use crate::entity::delivery::{ActiveModel, Entity, Kind, Model, State};
 
 /// What the event of a mail that is asked for says.
-#[derive(Default)]
 struct Subject {
+    kind: Kind,
     invitation: String,
     mail: String,
 }
@@ -43,7 +43,7 @@ fn subscription(service: Notifier, consumer: &'static str, publisher: &'static s
 
 /// Queues the mail that `event` asks for, if it does, once however often the event comes.
 async fn note(service: &Notifier, consumer: &'static str, event: Event) -> Result<(), Failure> {
-    let Some(subject) = read(&event).map_err(Failure::internal)? else { return Ok(()) };
+    let Some(subject) = read(service, &event).map_err(Failure::internal)? else { return Ok(()) };
     let change = service.database.change().await?;
     if !processed_event::first_time(&change, consumer, event.id, service.clock.now()).await? {
         return Ok(());
@@ -58,25 +58,27 @@ async fn note(service: &Notifier, consumer: &'static str, event: Event) -> Resul
 ///
 /// # Errors
 /// Why it cannot be read.
-fn read(event: &Event) -> Result<Option<Subject>, String> {
-    let payload = event.payload.as_slice();
-    let subject = match event.kind.as_str() {
-        "invitation.created" | "invitation.resent" => {
-            let message = InvitationEvent::decode(payload).map_err(|error| error.to_string())?;
-            if !message.notify {
-                return Ok(None);
-            }
-            let name: InvitationName = parse("invitation", &message.invitation)?;
-            Subject { invitation: name.to_string(), ..Subject::default() }
-        }
-        "mail.requested" => {
-            let message = MailEvent::decode(payload).map_err(|error| error.to_string())?;
-            let name: MailName = parse("mail", &message.mail)?;
-            Subject { mail: name.to_string(), ..Subject::default() }
-        }
+fn read(service: &Notifier, event: &Event) -> Result<Option<Subject>, String> {
+    let kind = match event.kind.as_str() {
+        "invitation.created" | "invitation.resent" => Kind::Invitation,
+        "invitation.reminder_due" => Kind::Reminder,
+        "invitation.accepted" if service.config.mail_acceptances => Kind::Accepted,
+        "invitation.delivery_failed" => Kind::DeliveryFailed,
+        "mail.requested" => Kind::Account,
         _ => return Ok(None),
     };
-    Ok(Some(subject))
+    if kind == Kind::Account {
+        let message = MailEvent::decode(event.payload.as_slice()).map_err(|error| error.to_string())?;
+        let mail: MailName = parse("mail", &message.mail)?;
+        return Ok(Some(Subject { kind, invitation: String::new(), mail: mail.to_string() }));
+    }
+    let message = InvitationEvent::decode(event.payload.as_slice()).map_err(|error| error.to_string())?;
+    let to_guest = matches!(kind, Kind::Invitation | Kind::Reminder);
+    if to_guest && !message.notify {
+        return Ok(None);
+    }
+    let invitation: InvitationName = parse("invitation", &message.invitation)?;
+    Ok(Some(Subject { kind, invitation: invitation.to_string(), mail: String::new() }))
 }
 
 fn parse<T: FromStr<Err = InvalidName>>(field: &str, name: &str) -> Result<T, String> {
@@ -89,6 +91,7 @@ async fn queue(service: &Notifier, change: &Change, event: &Event, subject: Subj
     let id = service.random.uuid(now);
     let row = Model {
         id,
+        kind: subject.kind,
         invitation: subject.invitation,
         mail: subject.mail,
         message_id: service.letters.message_id(id),

@@ -71,6 +71,9 @@ pub enum Command {
     /// Keys: of people's access tokens (list, rotate, revoke), and of services (generate)
     #[command(subcommand)]
     Keys(Keys),
+    /// Mails
+    #[command(subcommand)]
+    Mail(Mail),
     /// Print a service token for trying calls against `usher dev`; it lasts ten minutes
     ServiceToken {
         /// The service that the token stands for; any name will do
@@ -158,6 +161,20 @@ pub struct Size {
     /// The same number makes the same rows
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Commands about mails.
+#[derive(Debug, Subcommand)]
+pub enum Mail {
+    /// Write made-up mails of every kind in every language as files, by the built-in templates or those of the configuration
+    Preview {
+        /// Where to write; files of the same names are overwritten
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: PathBuf,
+        /// From where.
+        #[command(flatten)]
+        source: Source,
+    },
 }
 
 /// Commands about keys.

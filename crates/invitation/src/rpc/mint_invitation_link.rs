@@ -6,6 +6,8 @@ use crate::error::Error;
 use crate::token::InvitationToken;
 use crate::{Invitation, offer, parse};
 
+use super::resolve_invitation_token::account_exists;
+
 pub(crate) async fn mint_invitation_link(
     service: &Invitation,
     request: pb::MintInvitationLinkRequest,
@@ -16,12 +18,20 @@ pub(crate) async fn mint_invitation_link(
     row.require_pending(service.clock.now())?;
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     offer::require_acceptable(service, &grants).await?;
-    let offer = Some(offer::describe(service, &row, &grants).await?);
+    let offer = offer::describe(service, &row, &grants).await?;
+    let account_exists = account_exists(service, &row.email).await?;
+    let (image_media_type, image) = offer::image(service, &offer).await?;
 
     let token = InvitationToken::generate(&service.random);
     let stored = token::Model { hash: token.hash(), invitation_id: row.id, create_time: service.clock.now() };
     token::Entity::insert(token::ActiveModel::from(stored))
         .exec_without_returning(&*service.database)
         .await?;
-    Ok(pb::MintInvitationLinkResponse { link: token.link(&service.config.link_base_url), offer })
+    Ok(pb::MintInvitationLinkResponse {
+        link: token.link(&service.config.link_base_url),
+        offer: Some(offer),
+        account_exists,
+        image,
+        image_media_type,
+    })
 }

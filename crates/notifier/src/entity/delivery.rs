@@ -14,6 +14,8 @@ pub struct Model {
     /// The id in the resource name. Rises with time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
+    /// What it is for.
+    pub kind: Kind,
     /// The name of the invitation that it is about. Empty if it is about an account.
     pub invitation: String,
     /// The name of the account mail that it is. Empty if it is about an invitation.
@@ -40,6 +42,52 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What a mail is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum Kind {
+    /// The guest learns of an invitation.
+    #[sea_orm(string_value = "invitation")]
+    Invitation,
+    /// The guest learns that it ends soon.
+    #[sea_orm(string_value = "reminder")]
+    Reminder,
+    /// The inviter learns that the guest accepted.
+    #[sea_orm(string_value = "accepted")]
+    Accepted,
+    /// The inviter learns that the guest knows of nothing.
+    #[sea_orm(string_value = "delivery_failed")]
+    DeliveryFailed,
+    /// About an account.
+    #[sea_orm(string_value = "account")]
+    Account,
+}
+
+impl Kind {
+    /// The kind of this number; `None` for unknown numbers and UNSPECIFIED.
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
+        match pb::DeliveryKind::try_from(number) {
+            Ok(pb::DeliveryKind::Invitation) => Some(Self::Invitation),
+            Ok(pb::DeliveryKind::Reminder) => Some(Self::Reminder),
+            Ok(pb::DeliveryKind::Accepted) => Some(Self::Accepted),
+            Ok(pb::DeliveryKind::DeliveryFailed) => Some(Self::DeliveryFailed),
+            Ok(pb::DeliveryKind::Account) => Some(Self::Account),
+            Ok(pb::DeliveryKind::Unspecified) | Err(_) => None,
+        }
+    }
+
+    /// The same in the contract.
+    pub(crate) fn to_proto(self) -> pb::DeliveryKind {
+        match self {
+            Self::Invitation => pb::DeliveryKind::Invitation,
+            Self::Reminder => pb::DeliveryKind::Reminder,
+            Self::Accepted => pb::DeliveryKind::Accepted,
+            Self::DeliveryFailed => pb::DeliveryKind::DeliveryFailed,
+            Self::Account => pb::DeliveryKind::Account,
+        }
+    }
+}
 
 /// Where a mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -80,6 +128,7 @@ impl Model {
         pb::Delivery {
             name: self.name().to_string(),
             uid: self.id.to_string(),
+            kind: self.kind.to_proto().into(),
             invitation: self.invitation.clone(),
             mail: self.mail.clone(),
             message_id: self.message_id.clone(),
