@@ -5,6 +5,7 @@ mod cancelled_calls;
 mod crash_in_identity;
 mod crash_while_accepting;
 mod key_rotation;
+mod mail_server_away;
 mod outage;
 mod secrets_at_rest;
 mod sign_in_flood;

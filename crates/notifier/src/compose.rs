@@ -91,13 +91,13 @@ async fn outcome(service: &Notifier, row: &Model, kind: Kind) -> Result<Material
     let inviter = person(service, row, &described.inviter).await?;
     let inviter =
         inviter.ok_or_else(|| Outcome::Skipped("the inviter has no account any more".to_owned()))?;
-    let invitee = match described.invitee.as_str() {
+    let guest_name = match described.invitee.as_str() {
         "" => String::new(),
         name => person(service, row, name).await?.map(|user| user.full_name).unwrap_or_default(),
     };
     let suppressed = described.delivery_state() == DeliveryState::Suppressed;
     let words =
-        Words::of_offer(&described.offer.unwrap_or_default()).to_inviter(&inviter.full_name, &invitee);
+        Words::of_offer(&described.offer.unwrap_or_default()).for_inviter(&inviter.full_name, &guest_name);
     Ok(Material {
         kind,
         recipient: inviter.email,

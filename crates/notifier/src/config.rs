@@ -31,6 +31,8 @@ pub struct Config {
     pub dkim: Option<DkimConfig>,
     /// How many mails a process sends at a time, at least 1. A crash can repeat at most so many.
     pub concurrent_mails: u32,
+    /// How many of them go to one domain at a time, at least 1.
+    pub concurrent_mails_per_domain: u32,
     /// How long nothing more is sent to an address of which a mail server said that there is no such mailbox. 0: it is tried
     /// again at the next occasion.
     #[serde(with = "humantime_serde")]
@@ -52,6 +54,7 @@ impl Default for Config {
             unsubscribe_address: None,
             dkim: None,
             concurrent_mails: 8,
+            concurrent_mails_per_domain: 4,
             unknown_mailbox_pause: Duration::from_hours(24),
             mailbox_directory: None,
             smtp: None,

@@ -203,7 +203,7 @@ mod tests {
             assert!(letter.contains(header), "{header} is not in {letter}");
         }
         assert!(!letter.contains("List-Unsubscribe") && !letter.contains("DKIM-Signature"));
-        let account = write(&letters(&Config::default()), Kind::PasswordReset, &samples::all()[8].2, None);
+        let account = write(&letters(&Config::default()), Kind::PasswordReset, &Words::default(), None);
         assert!(account.contains("From: Usher <no-reply@usher.test>"), "{account}");
     }
 
@@ -228,6 +228,7 @@ mod tests {
         words.community = "Bank\" <x@evil.example>\r\nReply-To: x".to_owned();
         words.inviter = "A\nBcc: b".to_owned();
         let letter = write(&letters(&Config::default()), Kind::Invitation, &words, None);
+        let letter = letter.split("\r\n\r\n").next().unwrap();
         assert!(!letter.contains("\nBcc:") && !letter.contains("\nReply-To:"), "{letter}");
         assert!(
             letter.contains("From: \"Bank x evil example Reply-To x via Usher\" <no-reply@usher.test>"),

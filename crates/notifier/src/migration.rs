@@ -5,6 +5,7 @@ mod m0002_add_account_mail;
 mod m0003_create_suppression;
 mod m0004_create_given_up_mail;
 mod m0005_add_kind;
+mod m0006_add_domain_key;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0003_create_suppression::Migration));
         steps.push(Box::new(m0004_create_given_up_mail::Migration));
         steps.push(Box::new(m0005_add_kind::Migration));
+        steps.push(Box::new(m0006_add_domain_key::Migration));
         steps
     }
 }

@@ -98,6 +98,7 @@ async fn queue(service: &Notifier, change: &Change, event: &Event, subject: Subj
         state: State::Queued,
         attempts: 0,
         last_error: String::new(),
+        domain_key: None,
         traceparent: event.traceparent.clone(),
         version: 1,
         create_time: now,

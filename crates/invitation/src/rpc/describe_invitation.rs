@@ -11,7 +11,7 @@ pub(crate) async fn describe_invitation(
     service: &Invitation,
     request: pb::DescribeInvitationRequest,
 ) -> Result<pb::DescribeInvitationResponse, Error> {
-    let name = parse::invitation_name(&request.name)?;
+    let name = parse::invitation_name("name", &request.name)?;
     let row = invitation::Entity::find_by_id(name.id).one(&*service.database).await?;
     let row = row.filter(|row| row.name() == name).ok_or(Error::NotFound)?;
     let grants = grant::of_invitation(&*service.database, row.id).await?;

@@ -28,6 +28,8 @@ pub struct Model {
     pub attempts: i32,
     /// What went wrong last.
     pub last_error: String,
+    /// A keyed hash of the domain that it goes to, once a mail had to wait for others to that domain.
+    pub domain_key: Option<Vec<u8>>,
     /// The trace of the change that asked for it.
     pub traceparent: String,
     /// Counts its changes from 1.

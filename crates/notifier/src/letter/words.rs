@@ -125,7 +125,7 @@ impl Words {
     }
 
     /// The same for whoever made the invitation: what he wrote and until when it can be accepted is no news to him.
-    pub(crate) fn to_inviter(self, name: &str, invitee: &str) -> Self {
+    pub(crate) fn for_inviter(self, name: &str, invitee: &str) -> Self {
         let (name, invitee) = (harmless(name), harmless(invitee));
         Self { name, invitee, message: Vec::new(), until: None, ..self }
     }
