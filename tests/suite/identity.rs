@@ -1,6 +1,6 @@
 //! The identity service, one file for each RPC; and what it tells by plain HTTP.
 
-mod account_mails;
+pub mod account_mails;
 mod assess_password;
 mod authenticate;
 mod batch_get_api_key_uses;

@@ -6,6 +6,7 @@ mod batch_revoke_invitations;
 mod create_invitation;
 mod crossed_ids;
 mod decline_invitation;
+mod describe_invitation;
 mod events;
 mod get_invitation;
 mod housekeeping;

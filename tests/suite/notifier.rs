@@ -1,11 +1,21 @@
 //! The notifier service, one file for each RPC, and what becomes of the mails themselves.
 
+mod create_suppression;
+mod delete_suppression;
 mod delivering;
+mod get_delivery;
+mod list_dead_letters;
 mod list_deliveries;
+mod list_suppressions;
+mod redrive_dead_letter;
+mod writing;
 
 use sandbox::until;
 use usher_api::invitation::{Invitation, ResendInvitationRequest};
-use usher_api::notifier::{Delivery, DeliveryState, ListDeliveriesRequest, ListDeliveriesResponse};
+use usher_api::notifier::{
+    CreateSuppressionRequest, DeadLetter, Delivery, DeliveryKind, DeliveryState, ListDeadLettersRequest,
+    ListDeliveriesRequest, ListDeliveriesResponse, ListSuppressionsRequest, Suppression,
+};
 
 use crate::support::people::Person;
 use crate::support::request_id;
@@ -39,11 +49,36 @@ fn about(invitation: &str) -> ListDeliveriesRequest {
     ListDeliveriesRequest { invitation: invitation.to_owned(), ..ListDeliveriesRequest::default() }
 }
 
-/// Waits until the newest mail about `invitation` is `state` after so many attempts.
+/// Waits until the newest mail to the guest about `invitation` is `state` after so many attempts.
 async fn when_delivery(person: &Person, invitation: &str, state: DeliveryState, attempts: i32) -> Delivery {
     until(&format!("the mail is {state:?} after {attempts} attempts"), || async {
-        let newest = list(person, about(invitation)).await.ok()?.deliveries.into_iter().next()?;
+        let kinds = [DeliveryKind::Invitation, DeliveryKind::Reminder].map(Into::into).to_vec();
+        let to_guest = ListDeliveriesRequest { kinds, ..about(invitation) };
+        let newest = list(person, to_guest).await.ok()?.deliveries.into_iter().next()?;
         (newest.state() == state && newest.attempts == attempts).then_some(newest)
     })
     .await
+}
+
+/// Has no more mails sent to `email`.
+async fn suppress(admin: &Person, email: &str) -> Suppression {
+    let suppression = Some(Suppression { email: email.to_owned(), ..Suppression::default() });
+    let request = CreateSuppressionRequest { suppression, request_id: request_id() };
+    let answer = admin.caller.notifier().create_suppression(request).await;
+    answer.expect("the address is suppressed").into_inner().suppression.expect("it comes")
+}
+
+/// The suppression of `email`, if it is suppressed.
+async fn suppression_of(admin: &Person, email: &str) -> Option<Suppression> {
+    let request = ListSuppressionsRequest { email: email.to_owned(), ..ListSuppressionsRequest::default() };
+    let answer = admin.caller.notifier().list_suppressions(request).await;
+    answer.expect("administrators may look").into_inner().suppressions.pop()
+}
+
+/// The dead letters of a mail that nobody had tried again.
+async fn dead_letters(admin: &Person, delivery: &str) -> Vec<DeadLetter> {
+    let request =
+        ListDeadLettersRequest { delivery: delivery.to_owned(), ..ListDeadLettersRequest::default() };
+    let answer = admin.caller.notifier().list_dead_letters(request).await;
+    answer.expect("administrators may look").into_inner().dead_letters
 }

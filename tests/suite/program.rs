@@ -2,6 +2,7 @@
 //! once, not in every combination.
 
 mod dev;
+mod mail_preview;
 mod metrics;
 mod nats_accounts;
 mod outbox;

@@ -50,6 +50,14 @@ top_level_name! {
     DeliveryName, "deliveries", "deliveries/{delivery}"
 }
 top_level_name! {
+    /// `suppressions/{suppression}`.
+    SuppressionName, "suppressions", "suppressions/{suppression}"
+}
+top_level_name! {
+    /// `deadLetters/{dead_letter}`.
+    DeadLetterName, "deadLetters", "deadLetters/{dead_letter}"
+}
+top_level_name! {
     /// `mails/{mail}`: a mail about an account.
     MailName, "mails", "mails/{mail}"
 }

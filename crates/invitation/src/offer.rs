@@ -2,7 +2,9 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tonic::Code;
-use usher_api::community::{CommunityState, GetCommunityRequest, GetRoleRequest, GrantRefusal};
+use usher_api::community::{
+    CommunityState, GetCommunityImageRequest, GetCommunityRequest, GetRoleRequest, GrantRefusal,
+};
 use usher_api::identity::GetUserRequest;
 use usher_api::invitation::{Offer, OfferedCommunity};
 use usher_api::name::{CommunityName, UserName};
@@ -62,6 +64,16 @@ pub(crate) async fn describe(
         locale: row.locale.clone(),
         message: row.message.clone(),
     })
+}
+
+/// The media type and the bytes of the image that stands for an offer: that of its first community that is left.
+pub(crate) async fn image(service: &Invitation, offer: &Offer) -> Result<(String, Vec<u8>), Failure> {
+    let mut left = offer.communities.iter().filter(|community| !community.display_name.is_empty());
+    let Some(first) = left.next() else { return Ok((String::new(), Vec::new())) };
+    let request = GetCommunityImageRequest { name: first.community.clone() };
+    let answer = service.community.clone().get_community_image(request).await;
+    let image = unless_gone("community", answer)?.unwrap_or_default();
+    Ok((image.media_type, image.image))
 }
 
 async fn describe_grant(service: Invitation, grant: grant::Model) -> Result<OfferedCommunity, Failure> {

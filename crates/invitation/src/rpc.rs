@@ -5,6 +5,7 @@ mod batch_create_invitations;
 mod batch_revoke_invitations;
 mod create_invitation;
 mod decline_invitation;
+mod describe_invitation;
 mod get_invitation;
 mod import_invitations;
 mod list_acceptances;
@@ -156,5 +157,12 @@ impl InvitationService for Invitation {
     ) -> Answer<pb::MintInvitationLinkResponse> {
         let (_, message) = open(request);
         answer(mint_invitation_link::mint_invitation_link(self, message).await)
+    }
+
+    async fn describe_invitation(
+        &self,
+        request: Request<pb::DescribeInvitationRequest>,
+    ) -> Answer<pb::DescribeInvitationResponse> {
+        answer(describe_invitation::describe_invitation(self, request.into_inner()).await)
     }
 }

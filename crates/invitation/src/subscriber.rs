@@ -7,7 +7,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
 use usher_api::name::{DeliveryName, InvitationName};
-use usher_api::notifier::{DeliveryEvent, DeliveryState as Heard};
+use usher_api::notifier::{DeliveryEvent, DeliveryKind, DeliveryState as Heard};
 use usher_runtime::{Event, Failure, Subscription, processed_event};
 
 use crate::Invitation;
@@ -43,7 +43,8 @@ async fn note_delivery(service: &Invitation, event: Event) -> Result<(), Error> 
         return Ok(());
     }
     let news = DeliveryEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
-    if news.invitation.is_empty() {
+    // Mails to the inviter and about accounts are no news of the invitation's own.
+    if !matches!(news.kind(), DeliveryKind::Invitation | DeliveryKind::Reminder) {
         return Ok(());
     }
     let name: InvitationName = news.invitation.parse().map_err(Failure::internal)?;
@@ -81,6 +82,7 @@ fn understand(heard: Heard) -> Option<(DeliveryState, Option<Fact>)> {
         Heard::Failed => Some((DeliveryState::Failed, Some(Fact::DeliveryFailed))),
         Heard::Deferred => Some((DeliveryState::Deferred, None)),
         Heard::Skipped => Some((DeliveryState::Skipped, None)),
+        Heard::Suppressed => Some((DeliveryState::Suppressed, Some(Fact::DeliveryFailed))),
         Heard::Queued | Heard::Sending | Heard::Unspecified => None,
     }
 }

@@ -1,6 +1,7 @@
 //! The section `[notifier]`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lettre::message::Mailbox;
 use secrecy::SecretString;
@@ -15,8 +16,27 @@ pub struct Config {
     pub database: Option<DatabaseConfig>,
     /// The sender of all mails: `Name <address>`. A mail server needs one; `mailbox_directory` does without.
     pub from: Option<String>,
+    /// The language of mails to people of whom none is known, or none that there are templates in.
+    pub default_locale: String,
+    /// A folder with templates that take the place of the built-in ones of the same names: `mail.mjml`, `mail.txt`,
+    /// `en/invitation.jinja` and so on. A further folder such as `nl` with all files of words adds a language.
+    /// `usher mail preview` shows them.
+    pub templates_directory: Option<PathBuf>,
+    /// Whether inviters are mailed when somebody accepts. That an invitation did not arrive they are told anyway.
+    pub mail_acceptances: bool,
+    /// An address for those who want no more invitations. With it, invitations and reminders bear `List-Unsubscribe`; whoever
+    /// reads its mail puts the senders on the list of suppressed addresses. Mails about a reader's own account never bear it.
+    pub unsubscribe_address: Option<String>,
+    /// The signature of mails. Absent: they are not signed here.
+    pub dkim: Option<DkimConfig>,
     /// How many mails a process sends at a time, at least 1. A crash can repeat at most so many.
     pub concurrent_mails: u32,
+    /// How many of them go to one domain at a time, at least 1.
+    pub concurrent_mails_per_domain: u32,
+    /// How long nothing more is sent to an address of which a mail server said that there is no such mailbox. 0: it is tried
+    /// again at the next occasion.
+    #[serde(with = "humantime_serde")]
+    pub unknown_mailbox_pause: Duration,
     /// A folder that takes the place of a mail server; for trying things out.
     pub mailbox_directory: Option<PathBuf>,
     /// The mail server.
@@ -25,7 +45,20 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { database: None, from: None, concurrent_mails: 8, mailbox_directory: None, smtp: None }
+        Self {
+            database: None,
+            from: None,
+            default_locale: "en".to_owned(),
+            templates_directory: None,
+            mail_acceptances: false,
+            unsubscribe_address: None,
+            dkim: None,
+            concurrent_mails: 8,
+            concurrent_mails_per_domain: 4,
+            unknown_mailbox_pause: Duration::from_hours(24),
+            mailbox_directory: None,
+            smtp: None,
+        }
     }
 }
 
@@ -45,6 +78,18 @@ impl Config {
         };
         from.parse().map_err(|error| format!("notifier.from: `{from}` is not `Name <address>`: {error}"))
     }
+}
+
+/// `[notifier.dkim]`: the signature of mails (RFC 6376).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DkimConfig {
+    /// The name under which the DNS has the public key: `{selector}._domainkey.{domain}`.
+    pub selector: String,
+    /// The domain that signs. Absent: that of `notifier.from`.
+    pub domain: Option<String>,
+    /// A file with the private key: RSA in PKCS#1, or Ed25519 in PKCS#8.
+    pub private_key_file: PathBuf,
 }
 
 /// `[notifier.smtp]`: the mail server.

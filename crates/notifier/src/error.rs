@@ -1,15 +1,70 @@
-//! Why an RPC of this service refuses: for the reasons that hold for every RPC, and no others.
+//! Why an RPC of this service refuses. The reasons are documented in `proto/usher/notifier/v1/error_reason.proto`.
 
 use sea_orm::DbErr;
-use tonic::Status;
-use usher_runtime::Failure;
+use tonic::{Code, Status};
+use usher_api::name::{DeadLetterName, DeliveryName, SuppressionName};
+use usher_api::notifier::ErrorReason;
+use usher_runtime::{Failure, Refusal};
 
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// No such delivery.
+    #[error("no such delivery")]
+    DeliveryNotFound(DeliveryName),
+    /// No such suppression.
+    #[error("no such suppression, or it has ended")]
+    SuppressionNotFound(SuppressionName),
+    /// The address is suppressed.
+    #[error("the address is suppressed already")]
+    SuppressionExists(SuppressionName),
+    /// No such dead letter.
+    #[error("no such dead letter")]
+    DeadLetterNotFound(DeadLetterName),
+    /// It was redriven.
+    #[error("the dead letter was redriven before")]
+    DeadLetterRedriven(DeadLetterName),
     /// What any RPC can answer with.
     #[error(transparent)]
     Shared(#[from] Failure),
+}
+
+impl Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::DeliveryNotFound(_) | Self::SuppressionNotFound(_) | Self::DeadLetterNotFound(_) => {
+                Code::NotFound
+            }
+            Self::SuppressionExists(_) => Code::AlreadyExists,
+            Self::DeadLetterRedriven(_) => Code::FailedPrecondition,
+            // Never asked: the shared refusals have codes of their own.
+            Self::Shared(_) => Code::Internal,
+        }
+    }
+
+    fn reason(&self) -> ErrorReason {
+        match self {
+            Self::DeliveryNotFound(_) => ErrorReason::DeliveryNotFound,
+            Self::SuppressionNotFound(_) => ErrorReason::SuppressionNotFound,
+            Self::SuppressionExists(_) => ErrorReason::SuppressionExists,
+            Self::DeadLetterNotFound(_) => ErrorReason::DeadLetterNotFound,
+            Self::DeadLetterRedriven(_) => ErrorReason::DeadLetterRedriven,
+            Self::Shared(_) => ErrorReason::Unspecified,
+        }
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::DeliveryNotFound(name) => vec![("delivery", name.to_string())],
+            Self::SuppressionNotFound(name) | Self::SuppressionExists(name) => {
+                vec![("suppression", name.to_string())]
+            }
+            Self::DeadLetterNotFound(name) | Self::DeadLetterRedriven(name) => {
+                vec![("dead_letter", name.to_string())]
+            }
+            Self::Shared(_) => Vec::new(),
+        }
+    }
 }
 
 impl From<DbErr> for Error {
@@ -20,7 +75,16 @@ impl From<DbErr> for Error {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let Error::Shared(failure) = error;
-        failure.into()
+        if let Error::Shared(failure) = error {
+            return failure.into();
+        }
+        let refusal = Refusal {
+            code: error.code(),
+            domain: "notifier.usher",
+            reason: error.reason().as_str_name(),
+            metadata: error.metadata(),
+            message: error.to_string(),
+        };
+        refusal.into_status(None)
     }
 }

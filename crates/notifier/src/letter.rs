@@ -1,67 +1,106 @@
-//! What is written. People's words are escaped, and what looks like an address in a name is made not to be one.
+//! Letters: what is written, and the headers around it.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `letter/kind.rs` | the kinds of mail |
+//! | `letter/words.rs` | what a mail speaks of |
+//! | `letter/templates.rs`, `../templates/` | how it is said, in every language |
+//! | `letter/defuse.rs` | words of people, made harmless |
+//! | `letter/headers.rs` | headers that lettre does not have |
+//! | `letter/dkim.rs` | the signature |
+//! | `letter/samples.rs` | made-up mails, to try templates out |
 
-mod account;
+mod defuse;
+mod dkim;
+mod headers;
+mod kind;
+pub(crate) mod samples;
+mod templates;
+mod words;
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
-use minijinja::{Environment, UndefinedBehavior, context};
-use time::OffsetDateTime;
-use time::macros::format_description;
-use usher_api::identity::MintAccountMailResponse;
-use usher_api::invitation::Offer;
 use usher_runtime::{EmailAddress, Timestamp};
 use uuid::Uuid;
 
-/// Each kind of letter has a template for its subject, its text and its HTML.
-const TEMPLATES: [(&str, &str); 6] = [
-    ("invitation.subject.txt", include_str!("../templates/invitation.subject.txt")),
-    ("invitation.txt", include_str!("../templates/invitation.txt")),
-    ("invitation.html", include_str!("../templates/invitation.html")),
-    ("account.subject.txt", include_str!("../templates/account.subject.txt")),
-    ("account.txt", include_str!("../templates/account.txt")),
-    ("account.html", include_str!("../templates/account.html")),
-];
+use crate::config::Config;
+use defuse::header_name;
+use dkim::Signature;
+use headers::{AutoSubmitted, ListUnsubscribe};
 
-/// The templates and the sender.
+pub(crate) use kind::Kind;
+pub(crate) use templates::{Rendered, Templates};
+pub(crate) use words::Words;
+
+/// The templates and what all letters have in common.
 #[derive(Clone)]
 pub(crate) struct Letters {
     from: Mailbox,
-    templates: Arc<Environment<'static>>,
+    templates: Arc<Templates>,
+    unsubscribe: Option<Address>,
+    signature: Option<Arc<Signature>>,
 }
 
-/// Tells other programs not to answer (RFC 3834).
-#[derive(Clone)]
-struct AutoSubmitted;
+/// What goes into one letter.
+pub(crate) struct Draft<'a> {
+    pub(crate) kind: Kind,
+    /// The same at every attempt, so that a reader's program can drop a copy.
+    pub(crate) message_id: &'a str,
+    pub(crate) recipient: &'a EmailAddress,
+    /// What the reader is called, as he or somebody else typed it.
+    pub(crate) recipient_name: &'a str,
+    /// The language that the reader wants, a BCP 47 tag. Empty if unknown.
+    pub(crate) locale: &'a str,
+    pub(crate) words: &'a Words,
+    /// The image of the community that the letter is about.
+    pub(crate) image: Option<Image>,
+}
 
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
+/// An image that mail programs show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Image {
+    content_type: ContentType,
+    content: Vec<u8>,
+}
 
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
+/// By which the HTML names the image in the same mail.
+const IMAGE_ID: &str = "community-image";
+/// The largest image, in bytes: it is part of every mail.
+const LARGEST_IMAGE: usize = 256 * 1024;
 
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+impl Image {
+    /// The image, unless it is too large, or of a kind that many mail programs do not show: WebP.
+    pub(crate) fn new(media_type: &str, content: Vec<u8>) -> Option<Self> {
+        let shown = matches!(media_type, "image/png" | "image/jpeg");
+        if !shown || content.is_empty() || content.len() > LARGEST_IMAGE {
+            return None;
+        }
+        Some(Self { content_type: ContentType::parse(media_type).ok()?, content })
     }
 }
 
 impl Letters {
-    /// Letters from `from`.
+    /// Letters from `from`, as `config` wants them.
     ///
     /// # Errors
-    /// A template that is not one.
-    pub(crate) fn new(from: Mailbox) -> Result<Self, String> {
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, source) in TEMPLATES {
-            templates.add_template(name, source).map_err(|error| format!("template {name}: {error}"))?;
-        }
-        Ok(Self { from, templates: Arc::new(templates) })
+    /// The setting that is wrong; the file and the line of a template that does not work.
+    pub(crate) fn new(config: &Config, from: Mailbox) -> Result<Self, String> {
+        let templates = Templates::load(config.templates_directory.as_deref(), &config.default_locale)?;
+        let unsubscribe = config.unsubscribe_address.as_ref().map(|address| {
+            address.parse().map_err(|error| format!("notifier.unsubscribe_address: `{address}`: {error}"))
+        });
+        let domain = from.email.domain();
+        let signature = config.dkim.as_ref().map(|dkim| Signature::new(dkim, domain)).transpose()?;
+        Ok(Self {
+            from,
+            templates: Arc::new(templates),
+            unsubscribe: unsubscribe.transpose()?,
+            signature: signature.map(Arc::new),
+        })
     }
 
     /// The `Message-ID` of a delivery: the same at every attempt.
@@ -69,205 +108,151 @@ impl Letters {
         format!("<{delivery}@{}>", self.from.email.domain())
     }
 
-    /// The invitation to `offer`, with `link`.
+    /// Writes a letter.
     ///
     /// # Errors
-    /// What is wrong with the offer, without the address.
-    pub(crate) fn invitation(
-        &self,
-        message_id: &str,
-        offer: &Offer,
-        link: &str,
-        now: Timestamp,
-    ) -> Result<Message, String> {
-        let to = mailbox(&offer.display_name, &offer.email)?;
-        self.write("invitation", message_id, to, &words(offer, link), now)
+    /// What is wrong, without the address.
+    pub(crate) fn write(&self, draft: Draft<'_>, now: Timestamp) -> Result<Message, String> {
+        let address = address(draft.recipient).ok_or("the address cannot be mailed to")?;
+        let name = Some(header_name(draft.recipient_name)).filter(|name| !name.is_empty());
+        let image_source = if draft.image.is_some() { format!("cid:{IMAGE_ID}") } else { String::new() };
+        let rendered = self.templates.render(draft.kind, draft.locale, draft.words, &image_source)?;
+        let moment = UNIX_EPOCH + Duration::from_secs(now.unix_seconds().unsigned_abs());
+        let mut builder = Message::builder()
+            .from(self.sender(&draft.words.community))
+            .to(Mailbox::new(name, address))
+            .subject(rendered.subject.clone())
+            .message_id(Some(draft.message_id.to_owned()))
+            .date(moment)
+            .header(AutoSubmitted);
+        if let Some(unsubscribe) = self.unsubscribe.as_ref().filter(|_| draft.kind.is_uninvited()) {
+            builder = builder.header(ListUnsubscribe::to(unsubscribe, draft.message_id));
+        }
+        let message = builder.multipart(body(rendered, draft.image));
+        let mut message = message.map_err(|error| error.to_string())?;
+        if let Some(signature) = &self.signature {
+            signature.sign(&mut message);
+        }
+        Ok(message)
     }
 
-    /// A mail about an account.
-    ///
-    /// # Errors
-    /// What is wrong with what is to be said, without the address.
-    pub(crate) fn account(
-        &self,
-        message_id: &str,
-        mail: &MintAccountMailResponse,
-        now: Timestamp,
-    ) -> Result<Message, String> {
-        let to = mailbox(&mail.full_name, &mail.recipient)?;
-        self.write("account", message_id, to, &account::words(mail)?, now)
-    }
-
-    /// A letter by the templates of `kind`.
-    fn write(
-        &self,
-        kind: &str,
-        message_id: &str,
-        to: Mailbox,
-        words: &minijinja::Value,
-        now: Timestamp,
-    ) -> Result<Message, String> {
-        let render = |part: &str| {
-            let name = format!("{kind}.{part}");
-            let template = self.templates.get_template(&name);
-            template
-                .and_then(|template| template.render(words))
-                .map_err(|error| format!("template {name}: {error}"))
+    /// Whom a letter is from: the community by its name, so that the reader sees at once what it is about, and at our address.
+    fn sender(&self, community: &str) -> Mailbox {
+        let community = header_name(community);
+        let name = match (&self.from.name, community.as_str()) {
+            (own, "") => own.clone(),
+            (Some(own), community) => Some(format!("{community} via {own}")),
+            (None, community) => Some(community.to_owned()),
         };
-        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(render("txt")?);
-        let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(render("html")?);
-        Message::builder()
-            .from(self.from.clone())
-            .to(to)
-            .subject(render("subject.txt")?.trim())
-            .message_id(Some(message_id.to_owned()))
-            .date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(now.unix_seconds().unsigned_abs()))
-            .header(AutoSubmitted)
-            .multipart(MultiPart::alternative().singlepart(text).singlepart(html))
-            .map_err(|error| error.to_string())
+        Mailbox::new(name, self.from.email.clone())
     }
 }
 
-fn mailbox(name: &str, email: &str) -> Result<Mailbox, String> {
-    let address = address(email).ok_or("the address cannot be mailed to")?;
-    Ok(Mailbox::new(Some(harmless(name)).filter(|name| !name.is_empty()), address))
+fn body(rendered: Rendered, image: Option<Image>) -> MultiPart {
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(rendered.text);
+    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(rendered.html);
+    let alternatives = MultiPart::alternative().singlepart(text);
+    match image {
+        None => alternatives.singlepart(html),
+        Some(image) => {
+            let shown = Attachment::new_inline(IMAGE_ID.to_owned()).body(image.content, image.content_type);
+            alternatives.multipart(MultiPart::related().singlepart(html).singlepart(shown))
+        }
+    }
 }
 
 /// As it was typed, but with the domain in ASCII, which every mail server understands.
-fn address(typed: &str) -> Option<Address> {
-    let email: EmailAddress = typed.parse().ok()?;
+fn address(email: &EmailAddress) -> Option<Address> {
     let (local, _) = email.typed().split_once('@')?;
-    let (_, domain) = email.canonical().split_once('@')?;
-    Address::new(local, domain).ok()
-}
-
-/// What the templates speak of. Communities that have gone meanwhile are left out.
-fn words(offer: &Offer, link: &str) -> minijinja::Value {
-    let left = offer.communities.iter().filter(|community| !community.display_name.is_empty());
-    let places = left.map(|community| {
-        let roles: Vec<String> = community.roles.iter().map(|role| harmless(role)).collect();
-        context! { name => harmless(&community.display_name), roles => roles.join(", ") }
-    });
-    context! {
-        guest => harmless(&offer.display_name),
-        inviter => harmless(&offer.inviter_name),
-        places => places.collect::<Vec<_>>(),
-        link,
-        until => offer.expire_time.as_ref().map(|until| day(until.seconds)).unwrap_or_default(),
-    }
-}
-
-/// A day in words that do not depend on where the reader lives.
-fn day(seconds: i64) -> String {
-    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
-    moment.and_then(|moment| moment.format(format).ok()).unwrap_or_default()
-}
-
-/// A name in which no mail program finds a link, and that disturbs nothing around it: whoever can write names into other
-/// people's mail must not be able to lead them somewhere.
-fn harmless(name: &str) -> String {
-    let mut harmless = String::new();
-    for character in name.trim().chars() {
-        match character {
-            _ if character.is_control() || disturbs(character) => {}
-            // An invisible space after it keeps the parts of an address apart.
-            '.' | '@' | ':' | '/' => harmless.extend([character, '\u{200b}']),
-            _ => harmless.push(character),
-        }
-    }
-    harmless
-}
-
-/// Characters that end a line or turn the direction of what follows, and spaces that are not seen.
-fn disturbs(character: char) -> bool {
-    let turns =
-        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
+    Address::new(local, email.domain()).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use usher_api::invitation::OfferedCommunity;
-
     use super::*;
 
-    fn letter(offer: &Offer) -> String {
-        let letters = Letters::new("Usher <no-reply@usher.test>".parse().unwrap()).unwrap();
-        let id = letters.message_id(Uuid::nil());
-        let letter =
-            letters.invitation(&id, offer, "https://usher.test/join/usher_inv_x", Timestamp(0)).unwrap();
-        String::from_utf8(letter.formatted()).unwrap().replace("=\r\n", "")
+    fn letters(config: &Config) -> Letters {
+        Letters::new(config, "Usher <no-reply@usher.test>".parse().unwrap()).unwrap()
     }
 
-    fn offer() -> Offer {
-        Offer {
-            email: "mira@example.com".to_owned(),
-            display_name: "Mira".to_owned(),
-            inviter_name: "Ada".to_owned(),
-            communities: vec![OfferedCommunity {
-                community: String::new(),
-                display_name: "Alpine Bank".to_owned(),
-                roles: vec!["Guest".to_owned(), "Analyst".to_owned()],
-            }],
-            ..Offer::default()
-        }
+    fn write(letters: &Letters, kind: Kind, words: &Words, image: Option<Image>) -> String {
+        let recipient = "mira@example.com".parse().unwrap();
+        let draft = Draft {
+            kind,
+            message_id: &letters.message_id(Uuid::nil()),
+            recipient: &recipient,
+            recipient_name: &words.name,
+            locale: "en",
+            words,
+            image,
+        };
+        let letter = letters.write(draft, Timestamp(0)).unwrap();
+        String::from_utf8(letter.formatted()).unwrap().replace("=\r\n", "").replace("=3D", "=")
     }
 
     #[test]
-    fn says_who_invites_where_and_as_what() {
-        let letter = letter(&offer());
-        for word in [
-            "Ada",
-            "Alpine Bank",
-            "Guest, Analyst",
-            "Join your new community",
-            "https://usher.test/join/usher_inv_x",
+    fn headers_say_what_the_letter_is() {
+        let letter = write(&letters(&Config::default()), Kind::Invitation, &samples::invitation(), None);
+        for header in [
+            "Message-ID: <00000000-0000-0000-0000-000000000000@usher.test>\r\n",
+            "Auto-Submitted: auto-generated\r\n",
+            "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",
+            "From: \"Alpine Bank via Usher\" <no-reply@usher.test>\r\n",
+            "To: \"Mira Okafor\" <mira@example.com>\r\n",
         ] {
-            assert!(letter.matches(word).count() >= 2, "{word} must be in both parts:\n{letter}");
+            assert!(letter.contains(header), "{header} is not in {letter}");
         }
-        assert!(letter.contains("Message-ID: <00000000-0000-0000-0000-000000000000@usher.test>"));
+        assert!(!letter.contains("List-Unsubscribe") && !letter.contains("DKIM-Signature"));
+        let account = write(&letters(&Config::default()), Kind::PasswordReset, &Words::default(), None);
+        assert!(account.contains("From: Usher <no-reply@usher.test>"), "{account}");
+    }
+
+    #[test]
+    fn who_is_written_to_without_having_asked_can_say_so() {
+        let config = Config { unsubscribe_address: Some("stop@usher.test".to_owned()), ..Config::default() };
+        let letters = letters(&config);
+        for (kind, _, words) in samples::all() {
+            let letter = write(&letters, kind, &words, None);
+            let expected = "List-Unsubscribe: <mailto:stop@usher.test?subject=";
+            assert_eq!(letter.contains(expected), kind.is_uninvited(), "{kind:?}: {letter}");
+        }
+        let wrong = Config { unsubscribe_address: Some("nowhere".to_owned()), ..Config::default() };
+        let refused = Letters::new(&wrong, "no-reply@usher.test".parse().unwrap()).err().unwrap();
+        assert!(refused.starts_with("notifier.unsubscribe_address"), "{refused}");
+    }
+
+    #[test]
+    fn names_cannot_add_headers() {
+        let mut words = samples::invitation();
+        words.name = "Mira\r\nBcc: all@example.com".to_owned();
+        words.community = "Bank\" <x@evil.example>\r\nReply-To: x".to_owned();
+        words.inviter = "A\nBcc: b".to_owned();
+        let letter = write(&letters(&Config::default()), Kind::Invitation, &words, None);
+        let letter = letter.split("\r\n\r\n").next().unwrap();
+        assert!(!letter.contains("\nBcc:") && !letter.contains("\nReply-To:"), "{letter}");
         assert!(
-            letter.contains("Auto-Submitted: auto-generated") && letter.contains("Date: Thu, 01 Jan 1970")
+            letter.contains("From: \"Bank x evil example Reply-To x via Usher\" <no-reply@usher.test>"),
+            "{letter}"
         );
     }
 
     #[test]
-    fn names_cannot_write_html() {
-        let mut hostile = offer();
-        hostile.inviter_name = "<a href=x>Click</a><script>".to_owned();
-        let letter = letter(&hostile);
-        let html = letter.split("text/html").nth(1).unwrap();
-        assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
-    }
-
-    #[test]
-    fn names_cannot_lead_anywhere_or_add_headers() {
-        assert_eq!(harmless(" evil.example "), "evil.\u{200b}example");
-        let urls = ["https://evil.example/x", "mailto:a@evil.example", "//evil.example"];
-        for url in urls {
-            let shown = harmless(url);
-            assert!(!["://", "//", "@e", ".e"].iter().any(|part| shown.contains(part)), "{shown}");
-        }
-        assert_eq!(harmless("a\u{202e}b\u{2028}c\r\nd"), "abcd");
-        let mut hostile = offer();
-        hostile.display_name = "Mira\r\nBcc: all@example.com".to_owned();
-        assert!(!letter(&hostile).contains("\nBcc:"));
-    }
-
-    #[test]
-    fn communities_that_have_gone_are_not_named() {
-        let mut offer = offer();
-        offer.communities.insert(0, OfferedCommunity::default());
-        let letter = letter(&offer);
-        assert!(letter.contains("Subject: Ada invites you to Alpine Bank"), "{letter}");
-        assert_eq!(letter.matches("<li>").count(), 1);
+    fn the_image_of_the_community_comes_with_the_letter() {
+        let image = Image::new("image/png", vec![1, 2, 3]);
+        let letter = write(&letters(&Config::default()), Kind::Invitation, &samples::invitation(), image);
+        assert!(
+            letter.contains("src=\"cid:community-image\"")
+                && letter.contains("Content-ID: <community-image>")
+        );
+        let without = write(&letters(&Config::default()), Kind::Invitation, &samples::invitation(), None);
+        assert!(!without.contains("<img"), "{without}");
+        assert!(Image::new("image/webp", vec![1]).is_none() && Image::new("image/png", Vec::new()).is_none());
+        assert!(Image::new("image/png", vec![0; LARGEST_IMAGE + 1]).is_none());
     }
 
     #[test]
     fn domains_are_written_so_that_every_server_knows_them() {
-        let written = |typed| address(typed).map(|address| address.to_string());
-        assert_eq!(written("Mira.O@Bücher.example").unwrap(), "Mira.O@xn--bcher-kva.example");
-        assert_eq!(written("a@example.com, b@example.com"), None);
+        let typed = "Mira.O@Bücher.example".parse().unwrap();
+        assert_eq!(address(&typed).unwrap().to_string(), "Mira.O@xn--bcher-kva.example");
     }
 }

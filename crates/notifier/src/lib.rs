@@ -4,40 +4,54 @@
 //! |---|---|
 //! | `subscriber.rs` | events become deliveries that wait |
 //! | `sender.rs` | deliveries become mails: claimed, sent, and what became of them |
-//! | `letter.rs`, `letter/`, `templates/` | what is written |
-//! | `mailer.rs`, `smtp.rs` | how it leaves: into a folder, or to a mail server |
+//! | `suppression.rs` | addresses that get no mail |
+//! | `dead_letter.rs` | mails that were given up, and why |
+//! | `compose.rs` | a delivery becomes a letter: what there is to say, asked for when it leaves |
+//! | `letter.rs`, `letter/`, `../templates/` | what is written, in every language, and the headers around it |
+//! | `preview.rs` | all mails as files to look at |
+//! | `line.rs`, `domains.rs` | when none are sent for a while; not too many to one place |
+//! | `mailer.rs`, `smtp.rs`, `smtp/` | how it leaves: into a folder, or to a mail server |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
-//! | `entity.rs`, `migration/` | the table |
+//! | `entity/`, `migration/` | the tables |
 //!
 //! An event is acknowledged when its delivery is a row, so that neither the broker nor a slow mail server decides whether a
 //! mail is sent. The link is asked for when the mail is about to leave, and is nowhere else than in the mail.
 
+mod compose;
 mod config;
+mod dead_letter;
+mod domains;
 mod entity;
 mod error;
 mod letter;
+mod line;
 mod mailer;
 mod migration;
+mod preview;
 mod rpc;
 mod sender;
 mod smtp;
 mod subscriber;
+mod suppression;
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
 use usher_api::identity::identity_service_client::IdentityServiceClient;
 use usher_api::invitation::invitation_service_client::InvitationServiceClient;
 use usher_api::notifier::notifier_service_server::NotifierServiceServer;
 use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
 
-pub use config::{Config, SmtpConfig, Tls};
+pub use config::{Config, DkimConfig, SmtpConfig, Tls};
 pub use error::Error;
 pub use migration::Migrator;
+pub use preview::preview;
 
+use domains::Domains;
 use letter::Letters;
+use line::Line;
 use mailer::Mailer;
 
 /// The notifier service. Clones share everything.
@@ -52,6 +66,8 @@ pub struct Notifier {
     identity: IdentityServiceClient<Transport>,
     letters: Letters,
     mailer: Mailer,
+    line: Line,
+    domains: Domains,
     /// Fires when there may be something to send, or somebody free to send it.
     wake: Arc<Notify>,
 }
@@ -70,15 +86,34 @@ impl Notifier {
         identity: IdentityServiceClient<Transport>,
         invitation: InvitationServiceClient<Transport>,
     ) -> Result<Self, String> {
-        if config.concurrent_mails == 0 {
-            return Err("notifier.concurrent_mails must be at least 1".to_owned());
+        for (name, value) in [
+            ("concurrent_mails", config.concurrent_mails),
+            ("concurrent_mails_per_domain", config.concurrent_mails_per_domain),
+        ] {
+            if value == 0 {
+                return Err(format!("notifier.{name} must be at least 1"));
+            }
         }
         let sender = config.sender()?;
         let mailer = Mailer::new(&config, sender.email.domain())?;
-        let letters = Letters::new(sender)?;
+        let letters = Letters::new(&config, sender)?;
         let Foundation { database, clock, random, sealing } = foundation;
-        let wake = Arc::default();
-        Ok(Self { database, clock, random, sealing, config, invitation, identity, letters, mailer, wake })
+        let (wake, line) = (Arc::default(), Line::default());
+        let domains = Domains::new(config.concurrent_mails_per_domain);
+        Ok(Self {
+            database,
+            clock,
+            random,
+            sealing,
+            config,
+            invitation,
+            identity,
+            letters,
+            mailer,
+            line,
+            domains,
+            wake,
+        })
     }
 
     /// The RPCs, without layers.
@@ -86,6 +121,12 @@ impl Notifier {
     pub fn routes(&self) -> Routes {
         let server = NotifierServiceServer::new(self.clone());
         Routes::new(server.max_decoding_message_size(MAX_REQUEST_BYTES))
+    }
+
+    /// Whether mails leave. `false` while the mail server does not answer or does not let us in.
+    #[must_use]
+    pub fn mail_flows(&self) -> watch::Receiver<bool> {
+        self.line.flows()
     }
 
     /// Begins to consume events, to send mails, and to publish what became of them.

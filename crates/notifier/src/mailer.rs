@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lettre::Message;
 
 use crate::config::Config;
-use crate::entity::Model;
+use crate::entity::delivery::Model;
 use crate::smtp::Smtp;
 
 /// What became of an attempt.
@@ -19,8 +19,16 @@ pub(crate) enum Outcome {
     Deferred(String),
     /// Never try again.
     Failed(String),
+    /// Never try again: there is no such mailbox.
+    NoSuchMailbox(String),
+    /// The address gets no mail.
+    Suppressed(String),
     /// There is nothing to send any more.
     Skipped(String),
+    /// No mail can be sent at the moment: the server does not answer, or does not let us in. This one is not the cause.
+    Stopped(String),
+    /// As many mails as may go to this domain at a time are going there.
+    Crowded(Vec<u8>),
 }
 
 /// The way out.
@@ -46,13 +54,21 @@ impl Mailer {
         }
     }
 
+    /// Gives back what nobody needed for a while.
+    pub(crate) fn tidy(&self) {
+        match self {
+            Self::Smtp(server) => server.tidy(),
+            Self::Mailbox(_) => {}
+        }
+    }
+
     /// Hands `letter` over.
     pub(crate) async fn send(&self, letter: &Message, delivery: &Model) -> Outcome {
         match self {
             Self::Smtp(server) => server.send(letter).await,
             Self::Mailbox(directory) => match keep(directory, letter, delivery).await {
                 Ok(()) => Outcome::Sent,
-                Err(error) => Outcome::Deferred(format!("the mailbox directory cannot be written: {error}")),
+                Err(error) => Outcome::Stopped(format!("the mailbox directory cannot be written: {error}")),
             },
         }
     }

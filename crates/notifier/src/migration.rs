@@ -1,7 +1,11 @@
-//! The steps that make the table of this service, one file each.
+//! The steps that make the tables of this service, one file each.
 
 mod m0001_create_delivery;
 mod m0002_add_account_mail;
+mod m0003_create_suppression;
+mod m0004_create_given_up_mail;
+mod m0005_add_kind;
+mod m0006_add_domain_key;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +18,10 @@ impl MigratorTrait for Migrator {
         let mut steps = usher_runtime::migration::steps();
         steps.push(Box::new(m0001_create_delivery::Migration));
         steps.push(Box::new(m0002_add_account_mail::Migration));
+        steps.push(Box::new(m0003_create_suppression::Migration));
+        steps.push(Box::new(m0004_create_given_up_mail::Migration));
+        steps.push(Box::new(m0005_add_kind::Migration));
+        steps.push(Box::new(m0006_add_domain_key::Migration));
         steps
     }
 }

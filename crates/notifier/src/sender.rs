@@ -7,26 +7,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::Message;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::{Code, Status};
 use tracing::Instrument as _;
-use usher_api::identity::MintAccountMailRequest;
-use usher_api::invitation::MintInvitationLinkRequest;
 use usher_api::notifier::DeliveryEvent;
 use usher_runtime::clock::micros;
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::rpc::error_chain;
 use usher_runtime::telemetry::follow;
-use usher_runtime::{Change, Failure, Timestamp, database};
+use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
-use crate::Notifier;
-use crate::entity::{Column, Entity, Model, State};
+use crate::compose::{Letter, compose};
+use crate::entity::delivery::{Column, Entity, Model, State};
 use crate::mailer::Outcome;
+use crate::{Notifier, dead_letter, suppression};
 
 /// How long a sender that died keeps others from its deliveries. One that lives renews its lease.
 const LEASE: Duration = Duration::from_mins(2);
@@ -38,10 +36,10 @@ const RECORD_INTERVAL: Duration = Duration::from_secs(2);
 /// The waits between attempts; the last one repeats.
 const SCHEDULE: [Duration; 5] = [
     Duration::from_mins(1),
+    Duration::from_mins(2),
     Duration::from_mins(5),
     Duration::from_mins(15),
     Duration::from_mins(30),
-    Duration::from_hours(1),
 ];
 
 /// Sends until `stop`, and then waits for the mails that are under way. Any number of senders work side by side.
@@ -51,10 +49,12 @@ pub(crate) async fn run(service: Notifier, stop: CancellationToken) {
     let mails = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(service.config.concurrent_mails as usize));
     while !stop.is_cancelled() {
-        let rows = claim(&service, slots.available_permits()).await.unwrap_or_else(|error| {
+        let allowed = service.line.allow(slots.available_permits(), Instant::now());
+        let rows = claim(&service, allowed).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "sender cannot read the deliveries");
             Vec::new()
         });
+        service.line.begin(rows.len());
         for row in rows {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let (service, stop) = (service.clone(), stop.clone());
@@ -67,6 +67,7 @@ pub(crate) async fn run(service: Notifier, stop: CancellationToken) {
             };
             mails.spawn(sending.instrument(span));
         }
+        service.mailer.tidy();
         tokio::select! {
             () = service.wake.notified() => {}
             () = tokio::time::sleep(POLL_INTERVAL) => {}
@@ -84,8 +85,12 @@ async fn claim(service: &Notifier, most: usize) -> Result<Vec<Model>, DbErr> {
     }
     let connection = &*service.database;
     let unfinished = [State::Queued, State::Sending, State::Deferred];
+    let crowded = service.domains.crowded();
+    let elsewhere =
+        Condition::any().add(Column::DomainKey.is_null()).add(Column::DomainKey.is_not_in(crowded));
     let due = Condition::all()
         .add(Column::State.is_in(unfinished))
+        .add(elsewhere)
         .add(Expr::col(Column::AvailableTime).lte(database::now(connection)));
     let oldest = Query::select()
         .column(Column::Id)
@@ -109,9 +114,10 @@ async fn send(service: &Notifier, row: Model, stop: &CancellationToken) {
     let done = CancellationToken::new();
     let _ends = done.clone().drop_guard();
     tokio::spawn(hold(service.clone(), row.clone(), done));
-    let outcome = attempt(service, &row).await;
+    let attempt = attempt(service, &row).await;
+    let pause = hear(service, &attempt);
     // Whoever forgets what became of a mail sends it again.
-    while let Err(error) = record(service, &row, &outcome).await {
+    while let Err(error) = record(service, &row, &attempt, pause).await {
         let error = error_chain(&error);
         tracing::warn!(delivery = %row.id, error, "what became of delivery {} is not recorded", row.id);
         if stop.is_cancelled() {
@@ -119,6 +125,18 @@ async fn send(service: &Notifier, row: Model, stop: &CancellationToken) {
         }
         tokio::time::sleep(RECORD_INTERVAL).await;
     }
+}
+
+/// What an attempt tells about the mails behind it, and how long they stop.
+fn hear(service: &Notifier, attempt: &Attempt) -> Duration {
+    match &attempt.outcome {
+        Outcome::Stopped(why) => return service.line.stop(why, Instant::now()),
+        Outcome::Sent | Outcome::NoSuchMailbox(_) => service.line.open(),
+        Outcome::Deferred(_) | Outcome::Failed(_) if attempt.recipient.is_some() => service.line.open(),
+        // Nobody spoke with the server.
+        _ => service.line.leave(),
+    }
+    Duration::ZERO
 }
 
 /// Renews the lease until `done`: a mail server may take its time.
@@ -148,52 +166,43 @@ fn held(row: &Model) -> Condition {
         .add(Column::Attempts.eq(row.attempts))
 }
 
+/// What became of an attempt, and whom the letter was for if it came to that.
+struct Attempt {
+    outcome: Outcome,
+    recipient: Option<EmailAddress>,
+}
+
 /// Writes the mail and hands it over.
-async fn attempt(service: &Notifier, row: &Model) -> Outcome {
-    let letter =
-        if row.mail.is_empty() { invitation(service, row).await } else { account_mail(service, row).await };
-    match letter {
-        Ok(letter) => service.mailer.send(&letter, row).await,
-        Err(outcome) => outcome,
-    }
-}
-
-/// The letter of an invitation, with a link of its own, unless the invitation has ended meanwhile.
-async fn invitation(service: &Notifier, row: &Model) -> Result<Message, Outcome> {
-    let request = MintInvitationLinkRequest { name: row.invitation.clone() };
-    let minted = service.invitation.clone().mint_invitation_link(request).await;
-    let minted = minted.map_err(|status| without_words("invitation", &status))?.into_inner();
-    let offer = minted.offer.unwrap_or_default();
-    if offer.communities.iter().all(|community| community.display_name.is_empty()) {
-        return Err(Outcome::Skipped("nothing of what was offered is left".to_owned()));
-    }
-    let letter = service.letters.invitation(&row.message_id, &offer, &minted.link, service.clock.now());
-    letter.map_err(Outcome::Failed)
-}
-
-/// The letter about an account, with a link of its own if it has one, unless nobody needs it any more.
-async fn account_mail(service: &Notifier, row: &Model) -> Result<Message, Outcome> {
-    let request = MintAccountMailRequest { name: row.mail.clone() };
-    let minted = service.identity.clone().mint_account_mail(request).await;
-    let minted = minted.map_err(|status| without_words("identity", &status))?.into_inner();
-    let letter = service.letters.account(&row.message_id, &minted, service.clock.now());
-    letter.map_err(Outcome::Failed)
-}
-
-/// What becomes of a mail if `service` does not tell what to write.
-fn without_words(service: &str, status: &Status) -> Outcome {
-    match status.code() {
-        Code::FailedPrecondition | Code::NotFound => Outcome::Skipped(status.message().to_owned()),
-        code => Outcome::Deferred(format!("the {service} service does not answer: {code:?}")),
-    }
+async fn attempt(service: &Notifier, row: &Model) -> Attempt {
+    let Letter { recipient, message } = match compose(service, row).await {
+        Ok(letter) => letter,
+        Err(outcome) => return Attempt { outcome, recipient: None },
+    };
+    let domain = service.sealing.fingerprint("recipient domain", &[recipient.domain().as_bytes()]);
+    let Some(_permit) = service.domains.enter(&domain) else {
+        return Attempt { outcome: Outcome::Crowded(domain), recipient: None };
+    };
+    let outcome = match suppression::of(service, &recipient).await {
+        Ok(None) => service.mailer.send(&message, row).await,
+        Ok(Some(suppression)) => {
+            Outcome::Suppressed(format!("the address is suppressed: {}", suppression.name()))
+        }
+        Err(error) => Outcome::Deferred(format!("the suppressions cannot be read: {error}")),
+    };
+    Attempt { outcome, recipient: Some(recipient) }
 }
 
 /// Writes down what became of the mail and tells it, unless another sender has taken over.
-async fn record(service: &Notifier, row: &Model, outcome: &Outcome) -> Result<(), Failure> {
-    let (state, error) = match outcome {
+async fn record(service: &Notifier, row: &Model, attempt: &Attempt, pause: Duration) -> Result<(), Failure> {
+    let (state, error) = match &attempt.outcome {
+        Outcome::Stopped(why) => return put_back(service, row, why, None, pause).await,
+        Outcome::Crowded(domain) => {
+            return put_back(service, row, &row.last_error, Some(domain.clone()), pause).await;
+        }
         Outcome::Sent => (State::Sent, ""),
         Outcome::Skipped(why) => (State::Skipped, why.as_str()),
-        Outcome::Failed(why) => (State::Failed, why.as_str()),
+        Outcome::Suppressed(why) => (State::Suppressed, why.as_str()),
+        Outcome::Failed(why) | Outcome::NoSuchMailbox(why) => (State::Failed, why.as_str()),
         Outcome::Deferred(why) => (State::Deferred, why.as_str()),
     };
     let now = service.clock.now();
@@ -209,9 +218,38 @@ async fn record(service: &Notifier, row: &Model, outcome: &Outcome) -> Result<()
         .exec_with_returning(&*change)
         .await?;
     let Some(row) = updated.first() else { return Ok(()) };
+    if let (Outcome::NoSuchMailbox(_), Some(recipient)) = (&attempt.outcome, &attempt.recipient) {
+        suppression::note_unknown_mailbox(service, &change, recipient, row.id).await?;
+    }
+    if state == State::Failed {
+        dead_letter::bury(service, &change, row).await?;
+    }
     tell(service, &change, row, now).await?;
     change.commit().await?;
     tracing::info!(delivery = %row.id, ?state, error, attempts = row.attempts, "delivery {} is {state:?}", row.id);
+    Ok(())
+}
+
+/// Lets a delivery wait as if nobody had taken it: what stands in its way has nothing to do with it.
+async fn put_back(
+    service: &Notifier,
+    row: &Model,
+    why: &str,
+    domain_key: Option<Vec<u8>>,
+    pause: Duration,
+) -> Result<(), Failure> {
+    let connection = &*service.database;
+    // It is at its first attempt if it never waited for another.
+    let state = if row.attempts == 1 { State::Queued } else { State::Deferred };
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(state))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(1))
+        .col_expr(Column::LastError, Expr::value(why))
+        .col_expr(Column::DomainKey, Expr::value(domain_key.or_else(|| row.domain_key.clone())))
+        .col_expr(Column::AvailableTime, database::now(connection).add(micros(pause)))
+        .filter(held(row))
+        .exec(connection)
+        .await?;
     Ok(())
 }
 
@@ -221,12 +259,14 @@ async fn tell(service: &Notifier, change: &Change, row: &Model, now: Timestamp) 
         State::Deferred => "delivery.deferred",
         State::Failed => "delivery.failed",
         State::Skipped => "delivery.skipped",
+        State::Suppressed => "delivery.suppressed",
         State::Queued | State::Sending => return Ok(()),
     };
     let message = DeliveryEvent {
         delivery: row.name().to_string(),
         invitation: row.invitation.clone(),
         mail: row.mail.clone(),
+        kind: row.kind.to_proto().into(),
         version: row.version,
         state: usher_api::notifier::DeliveryState::from(row.state).into(),
         occur_time: Some(now.into()),
@@ -253,8 +293,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_longer_and_longer_up_to_an_hour() {
+    fn waits_longer_and_longer_up_to_half_an_hour() {
         let waits: Vec<_> = (1..8).map(|attempts| wait(attempts).as_secs() / 60).collect();
-        assert_eq!(waits, [1, 5, 15, 30, 60, 60, 60]);
+        assert_eq!(waits, [1, 2, 5, 15, 30, 30, 30]);
     }
 }

@@ -4,22 +4,25 @@
 //! ready-made transport waits for ever once it is connected, puts a conversation that was given up back into its pool, and
 //! does not tell whether a refusal is about us or about the mail.
 
-use std::fmt;
-use std::future::Future;
-use std::path::Path;
+mod pool;
+mod settings;
+mod trouble;
+
 use std::time::Duration;
 
 use lettre::Message;
 use lettre::address::Envelope;
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
-use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::{SmtpConfig, Tls};
+use crate::config::SmtpConfig;
 use crate::mailer::Outcome;
+use pool::{Connection, Pool};
+use settings::{Encryption, credentials, encryption};
+use trouble::{Trouble, within};
 
 /// For an address of the server to answer.
 const CONNECTING: Duration = Duration::from_secs(30);
@@ -29,9 +32,8 @@ const REACHING: Duration = Duration::from_mins(6);
 const COMMAND: Duration = Duration::from_mins(5);
 /// For the mail itself and the server's last word, which may take 10 minutes (§4.5.3.2.6). Giving up before it makes copies.
 const LAST_WORD: Duration = Duration::from_mins(13);
-const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A mail server. Each mail gets a connection of its own.
+/// A mail server. Connections carry one mail after the other.
 pub(crate) struct Smtp {
     host: String,
     port: u16,
@@ -39,12 +41,7 @@ pub(crate) struct Smtp {
     credentials: Option<Credentials>,
     /// How we introduce ourselves.
     hello: ClientId,
-}
-
-enum Encryption {
-    None,
-    StartTls(TlsParameters),
-    Implicit(TlsParameters),
+    pool: Pool,
 }
 
 impl Smtp {
@@ -53,40 +50,41 @@ impl Smtp {
     /// # Errors
     /// The setting that is missing or contradicts another.
     pub(crate) fn new(config: &SmtpConfig, domain: &str) -> Result<Self, String> {
-        let tls = || {
-            TlsParameters::new(config.host.clone()).map_err(|error| format!("notifier.smtp.host: {error}"))
-        };
-        let (encryption, usual_port) = match config.tls {
-            Tls::StartTls => (Encryption::StartTls(tls()?), 587),
-            Tls::Implicit => (Encryption::Implicit(tls()?), 465),
-            Tls::None if is_loopback(&config.host) => (Encryption::None, 25),
-            Tls::None => {
-                let host = &config.host;
-                return Err(format!(
-                    "notifier.smtp.tls: `none` is for a server on this machine, not for {host}"
-                ));
-            }
-        };
+        let (encryption, usual_port) = encryption(config)?;
         Ok(Self {
             host: config.host.clone(),
             port: config.port.unwrap_or(usual_port),
             encryption,
             credentials: credentials(config)?,
             hello: ClientId::Domain(domain.to_owned()),
+            pool: Pool::default(),
         })
     }
 
     /// Hands `letter` over.
     pub(crate) async fn send(&self, letter: &Message) -> Outcome {
-        let mut connection = match within(REACHING, self.connect()).await {
-            Ok(connection) => connection,
+        let (envelope, mail) = (letter.envelope(), letter.formatted());
+        while let Some(connection) = self.pool.take() {
+            match self.converse(connection, envelope, &mail).await {
+                Conversation::Had(outcome) => return outcome,
+                // The server had ended it before the mail was spoken of.
+                Conversation::Over => {}
+            }
+        }
+        let connection = match within(REACHING, self.connect()).await {
+            Ok(connection) => Connection::new(connection),
             // No answer, no encryption, no sign-in: none of it is about the mail, whatever the code.
-            Err(trouble) => return Outcome::Deferred(trouble.to_string()),
+            Err(trouble) => return Outcome::Stopped(trouble.to_string()),
         };
-        let outcome = hand_over(&mut connection, letter.envelope(), &letter.formatted()).await;
-        // The farewell changes nothing, so nobody waits for it.
-        tokio::spawn(async move { tokio::time::timeout(FAREWELL, connection.abort()).await });
-        outcome.err().unwrap_or(Outcome::Sent)
+        match self.converse(connection, envelope, &mail).await {
+            Conversation::Had(outcome) => outcome,
+            Conversation::Over => Outcome::Stopped("the mail server broke off".to_owned()),
+        }
+    }
+
+    /// Ends connections that nobody needed for a while.
+    pub(crate) fn tidy(&self) {
+        self.pool.tidy();
     }
 
     /// Connects, encrypts and signs in.
@@ -107,29 +105,83 @@ impl Smtp {
         }
         Ok(connection)
     }
+
+    /// Hands one mail over by `connection`, which then waits for the next if it can carry one.
+    async fn converse(&self, mut connection: Connection, envelope: &Envelope, mail: &[u8]) -> Conversation {
+        let begun = begin(&mut connection.inner, envelope, mail).await;
+        let handed_over = match begun {
+            Ok(()) => finish(&mut connection.inner, envelope, mail).await,
+            Err(Beginning::Refused(outcome)) => Err((outcome, true)),
+            Err(Beginning::Failed(trouble)) if connection.is_used() && !trouble.is_answer() => {
+                connection.end();
+                return Conversation::Over;
+            }
+            Err(Beginning::Failed(trouble)) => {
+                let goes_on = trouble.is_answer();
+                Err((trouble.about_us(), goes_on))
+            }
+        };
+        let (outcome, goes_on) = match handed_over {
+            Ok(()) => (Outcome::Sent, true),
+            // What was said about this mail must not be heard about the next.
+            Err((outcome, true)) => (outcome, within(COMMAND, connection.inner.command(Rset)).await.is_ok()),
+            Err((outcome, false)) => (outcome, false),
+        };
+        if goes_on {
+            self.pool.give(connection);
+        } else {
+            connection.end();
+        }
+        Conversation::Had(outcome)
+    }
 }
 
-/// Hands over one mail.
-///
-/// # Errors
-/// What became of it instead.
-async fn hand_over(
+/// What came of a conversation.
+enum Conversation {
+    Had(Outcome),
+    /// It was over before it began.
+    Over,
+}
+
+/// Why there was not even a sender.
+enum Beginning {
+    /// The server cannot take such a mail.
+    Refused(Outcome),
+    Failed(Trouble),
+}
+
+async fn begin(
     connection: &mut AsyncSmtpConnection,
     envelope: &Envelope,
     mail: &[u8],
-) -> Result<(), Outcome> {
-    let parameters = parameters(connection.server_info(), envelope, mail)?;
+) -> Result<(), Beginning> {
+    let parameters = parameters(connection.server_info(), envelope, mail).map_err(Beginning::Refused)?;
     let from = Mail::new(envelope.from().cloned(), parameters);
-    // A server that refuses our address refuses every mail, until somebody corrects the settings.
-    within(COMMAND, connection.command(from))
-        .await
-        .map_err(|trouble| Outcome::Deferred(trouble.to_string()))?;
+    within(COMMAND, connection.command(from)).await.map_err(Beginning::Failed)?;
+    Ok(())
+}
+
+/// The rest, after the server took the sender.
+///
+/// # Errors
+/// What became of the mail instead, and whether the conversation can go on.
+async fn finish(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    mail: &[u8],
+) -> Result<(), (Outcome, bool)> {
+    let judged = |judge: fn(Trouble) -> Outcome| {
+        move |trouble: Trouble| {
+            let goes_on = trouble.is_answer();
+            (judge(trouble), goes_on)
+        }
+    };
     for recipient in envelope.to() {
         let to = Rcpt::new(recipient.clone(), Vec::new());
-        within(COMMAND, connection.command(to)).await.map_err(Trouble::about_the_mail)?;
+        within(COMMAND, connection.command(to)).await.map_err(judged(Trouble::about_the_recipient))?;
     }
-    within(COMMAND, connection.command(Data)).await.map_err(Trouble::about_the_mail)?;
-    within(LAST_WORD, connection.message(mail)).await.map_err(Trouble::about_the_mail)?;
+    within(COMMAND, connection.command(Data)).await.map_err(judged(Trouble::about_the_mail))?;
+    within(LAST_WORD, connection.message(mail)).await.map_err(judged(Trouble::about_the_mail))?;
     Ok(())
 }
 
@@ -150,90 +202,13 @@ fn parameters(server: &ServerInfo, envelope: &Envelope, mail: &[u8]) -> Result<V
     Ok(parameters)
 }
 
-/// Why a step did not succeed.
-enum Trouble {
-    Silence,
-    Error(smtp::Error),
-}
-
-impl Trouble {
-    /// What a step that speaks of the mail means for it. Some servers ask for a sign-in only here (RFC 4954 §6), which the
-    /// mail cannot help.
-    fn about_the_mail(self) -> Outcome {
-        let code = match &self {
-            Self::Error(error) if error.is_permanent() => error.status().map(u16::from),
-            Self::Error(_) | Self::Silence => None,
-        };
-        match code {
-            None | Some(530 | 534 | 535 | 538) => Outcome::Deferred(self.to_string()),
-            Some(_) => Outcome::Failed(self.to_string()),
-        }
-    }
-}
-
-/// Without what the server wrote, which may repeat addresses.
-impl fmt::Display for Trouble {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Silence => formatter.write_str("the mail server did not answer in time"),
-            Self::Error(error) => match error.status() {
-                Some(code) => write!(formatter, "the mail server answered {code}"),
-                None if error.is_response() => {
-                    formatter.write_str("the mail server broke off or made no sense")
-                }
-                None => write!(formatter, "the mail server cannot be talked to: {error}"),
-            },
-        }
-    }
-}
-
-async fn within<T>(
-    limit: Duration,
-    step: impl Future<Output = Result<T, smtp::Error>>,
-) -> Result<T, Trouble> {
-    match tokio::time::timeout(limit, step).await {
-        Ok(result) => result.map_err(Trouble::Error),
-        Err(_) => Err(Trouble::Silence),
-    }
-}
-
-fn credentials(config: &SmtpConfig) -> Result<Option<Credentials>, String> {
-    let password = match (&config.password, &config.password_file) {
-        (Some(password), None) => Some(password.clone()),
-        (None, Some(file)) => Some(read_password(file)?),
-        (None, None) => None,
-        (Some(_), Some(_)) => {
-            return Err(
-                "notifier.smtp.password and notifier.smtp.password_file exclude each other".to_owned()
-            );
-        }
-    };
-    match (&config.username, password) {
-        (Some(username), Some(password)) => {
-            Ok(Some(Credentials::new(username.clone(), password.expose_secret().to_owned())))
-        }
-        (None, None) => Ok(None),
-        (Some(_), None) => Err("notifier.smtp.password is not set, but notifier.smtp.username is".to_owned()),
-        (None, Some(_)) => Err("notifier.smtp.username is not set, but notifier.smtp.password is".to_owned()),
-    }
-}
-
-fn read_password(file: &Path) -> Result<SecretString, String> {
-    let text = std::fs::read_to_string(file);
-    let text = text.map_err(|error| format!("notifier.smtp.password_file: {}: {error}", file.display()))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::config::Tls;
 
     const GREETING: [&str; 2] = ["220 here", "250-here\r\n250 AUTH PLAIN"];
 
@@ -288,7 +263,8 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_of_the_mail_is_final_and_told_without_its_address() {
         for lines in [
-            &["250 ok", "550 5.1.1 <mira@guest.test> unknown"][..],
+            &["250 ok", "550 <mira@guest.test> unknown"][..],
+            &["250 ok", "550 5.1.2 <mira@guest.test> unknown"],
             &["250 ok", "250 ok", "554 no valid recipients"],
             &["250 ok", "250 ok", "354 go ahead", "554 5.7.1 not this to <mira@guest.test>"],
         ] {
@@ -296,6 +272,12 @@ mod tests {
             let Outcome::Failed(why) = &refused else { panic!("{lines:?}: {refused:?}") };
             assert!(why.contains("answered 55") && !why.contains("mira"), "{why}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_mailbox_that_does_not_exist_is_told_apart() {
+        let refused = after_greeting(&["250 ok", "550 5.1.1 <mira@guest.test> unknown"]).await;
+        assert_eq!(refused, Outcome::NoSuchMailbox("the mail server answered 550".to_owned()));
     }
 
     #[tokio::test]
@@ -310,20 +292,72 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_of_ours_drops_no_mail() {
         for lines in [&["550 5.7.1 sender not allowed"][..], &["250 ok", "530 sign in first"]] {
-            assert!(matches!(after_greeting(lines).await, Outcome::Deferred(_)), "{lines:?}");
+            assert!(matches!(after_greeting(lines).await, Outcome::Stopped(_)), "{lines:?}");
         }
         let plain = config("127.0.0.1", Tls::None);
         let turned_away = outcome(plain.clone(), "mira@guest.test", &["554 go away"]).await;
-        assert_eq!(turned_away, Outcome::Deferred("the mail server answered 554".to_owned()));
+        assert_eq!(turned_away, Outcome::Stopped("the mail server answered 554".to_owned()));
         let named = SmtpConfig {
             username: Some("usher".to_owned()),
             password: Some("wrong".to_owned().into()),
             ..plain
         };
         let not_let_in = outcome(named, "mira@guest.test", &[&GREETING[..], &["535 no"]].concat()).await;
-        assert_eq!(not_let_in, Outcome::Deferred("the mail server answered 535".to_owned()));
+        assert_eq!(not_let_in, Outcome::Stopped("the mail server answered 535".to_owned()));
         let in_the_clear = outcome(config("127.0.0.1", Tls::StartTls), "mira@guest.test", &GREETING).await;
-        assert!(matches!(in_the_clear, Outcome::Deferred(_)), "{in_the_clear:?}");
+        assert!(matches!(in_the_clear, Outcome::Stopped(_)), "{in_the_clear:?}");
+        let away = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let nowhere =
+            Smtp::new(&SmtpConfig { port: Some(away), ..config("127.0.0.1", Tls::None) }, "usher.test");
+        let nobody = nowhere.unwrap().send(&letter("mira@guest.test")).await;
+        assert!(matches!(nobody, Outcome::Stopped(_)), "{nobody:?}");
+    }
+
+    /// What a server hears that takes `mails` mails, ending the connection after each `lasts` of them.
+    async fn connections_for(mails: usize, lasts: usize, refused: &str) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let refused = refused.to_owned();
+        let counted = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let begun = counted.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                begun.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                let refused = refused.clone();
+                tokio::spawn(async move {
+                    let (mut stream, mut taken, mut line) = (BufReader::new(stream), 0, String::new());
+                    stream.write_all(b"220 here\r\n").await.unwrap();
+                    while taken < lasts && stream.read_line(&mut line).await.unwrap_or(0) > 0 {
+                        let answer = match line.get(..4).unwrap_or_default() {
+                            "RCPT" if line.contains(&refused) => "550 no\r\n",
+                            "DATA" => "354 go\r\n",
+                            "EHLO" | "MAIL" | "RCPT" | "RSET" => "250 ok\r\n",
+                            _ if line == ".\r\n" => {
+                                taken += 1;
+                                "250 kept\r\n"
+                            }
+                            _ => "",
+                        };
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                        line.clear();
+                    }
+                });
+            }
+        });
+        let settings = SmtpConfig { port: Some(port), ..config("127.0.0.1", Tls::None) };
+        let server = Smtp::new(&settings, "usher.test").unwrap();
+        for number in 0..mails {
+            let outcome = server.send(&letter(&format!("guest{number}@guest.test"))).await;
+            assert!(matches!(outcome, Outcome::Sent | Outcome::Failed(_)), "mail {number}: {outcome:?}");
+        }
+        counted.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn a_connection_carries_one_mail_after_the_other() {
+        assert_eq!(connections_for(5, 100, "nobody").await, 1);
+        assert_eq!(connections_for(5, 100, "guest1@").await, 1, "a refusal ends nothing");
+        assert_eq!(connections_for(5, 2, "nobody").await, 3, "a server that ends connections is no trouble");
     }
 
     #[tokio::test]

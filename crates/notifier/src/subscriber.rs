@@ -1,104 +1,112 @@
 //! Events become deliveries that wait.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use usher_api::identity::MailEvent;
 use usher_api::invitation::InvitationEvent;
-use usher_runtime::{Event, Failure, Subscription, processed_event};
+use usher_api::name::{InvalidName, InvitationName, MailName};
+use usher_runtime::{Change, Event, Failure, Subscription, processed_event};
 
 use crate::Notifier;
-use crate::entity::{ActiveModel, Entity, Model, State};
+use crate::entity::delivery::{ActiveModel, Entity, Kind, Model, State};
 
 /// What the event of a mail that is asked for says.
-#[derive(Default)]
 struct Subject {
+    kind: Kind,
     invitation: String,
     mail: String,
 }
 
 /// The consumer of the invitation service's events.
 pub(crate) fn of_invitations(service: Notifier) -> Subscription {
-    subscription(service, "notifier", "invitation", invitation)
+    subscription(service, "notifier", "invitation")
 }
 
 /// The consumer of the identity service's events.
 pub(crate) fn of_accounts(service: Notifier) -> Subscription {
-    subscription(service, "notifier-accounts", "identity", account_mail)
+    subscription(service, "notifier-accounts", "identity")
 }
 
-fn subscription(
-    service: Notifier,
-    consumer: &'static str,
-    publisher: &'static str,
-    subject: fn(&Event) -> Result<Option<Subject>, Failure>,
-) -> Subscription {
+fn subscription(service: Notifier, consumer: &'static str, publisher: &'static str) -> Subscription {
     Subscription {
         database: service.database.clone(),
         consumer,
         service: publisher,
         handler: Arc::new(move |event| {
             let service = service.clone();
-            Box::pin(async move {
-                match subject(&event)? {
-                    Some(subject) => queue(&service, consumer, event, subject).await,
-                    None => Ok(()),
-                }
-            })
+            Box::pin(async move { note(&service, consumer, event).await })
         }),
     }
 }
 
-/// The invitation to be mailed, if the event asks for that.
-fn invitation(event: &Event) -> Result<Option<Subject>, Failure> {
-    if !matches!(event.kind.as_str(), "invitation.created" | "invitation.resent") {
-        return Ok(None);
+/// Queues the mail that `event` asks for, if it does, once however often the event comes.
+async fn note(service: &Notifier, consumer: &'static str, event: Event) -> Result<(), Failure> {
+    let Some(subject) = read(service, &event).map_err(Failure::internal)? else { return Ok(()) };
+    let change = service.database.change().await?;
+    if !processed_event::first_time(&change, consumer, event.id, service.clock.now()).await? {
+        return Ok(());
     }
-    let message = InvitationEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
-    let subject = Subject { invitation: message.invitation, ..Subject::default() };
-    Ok(Some(subject).filter(|_| message.notify))
+    queue(service, &change, &event, subject).await?;
+    change.commit().await?;
+    service.wake.notify_one();
+    Ok(())
 }
 
-/// The mail about an account, if the event asks for one.
-fn account_mail(event: &Event) -> Result<Option<Subject>, Failure> {
-    if event.kind != "mail.requested" {
+/// The mail that `event` asks for, if it asks for one.
+///
+/// # Errors
+/// Why it cannot be read.
+fn read(service: &Notifier, event: &Event) -> Result<Option<Subject>, String> {
+    let kind = match event.kind.as_str() {
+        "invitation.created" | "invitation.resent" => Kind::Invitation,
+        "invitation.reminder_due" => Kind::Reminder,
+        "invitation.accepted" if service.config.mail_acceptances => Kind::Accepted,
+        "invitation.delivery_failed" => Kind::DeliveryFailed,
+        "mail.requested" => Kind::Account,
+        _ => return Ok(None),
+    };
+    if kind == Kind::Account {
+        let message = MailEvent::decode(event.payload.as_slice()).map_err(|error| error.to_string())?;
+        let mail: MailName = parse("mail", &message.mail)?;
+        return Ok(Some(Subject { kind, invitation: String::new(), mail: mail.to_string() }));
+    }
+    let message = InvitationEvent::decode(event.payload.as_slice()).map_err(|error| error.to_string())?;
+    let to_guest = matches!(kind, Kind::Invitation | Kind::Reminder);
+    if to_guest && !message.notify {
         return Ok(None);
     }
-    let message = MailEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
-    Ok(Some(Subject { mail: message.mail, ..Subject::default() }))
+    let invitation: InvitationName = parse("invitation", &message.invitation)?;
+    Ok(Some(Subject { kind, invitation: invitation.to_string(), mail: String::new() }))
 }
 
-/// Queues the mail that `event` asks for, once however often the event comes.
-async fn queue(
-    service: &Notifier,
-    consumer: &'static str,
-    event: Event,
-    subject: Subject,
-) -> Result<(), Failure> {
+fn parse<T: FromStr<Err = InvalidName>>(field: &str, name: &str) -> Result<T, String> {
+    name.parse().map_err(|error: InvalidName| format!("{field}: {error}"))
+}
+
+/// Makes the mail that `event` asks for wait.
+async fn queue(service: &Notifier, change: &Change, event: &Event, subject: Subject) -> Result<(), DbErr> {
     let now = service.clock.now();
     let id = service.random.uuid(now);
     let row = Model {
         id,
+        kind: subject.kind,
         invitation: subject.invitation,
         mail: subject.mail,
         message_id: service.letters.message_id(id),
         state: State::Queued,
         attempts: 0,
         last_error: String::new(),
-        traceparent: event.traceparent,
+        domain_key: None,
+        traceparent: event.traceparent.clone(),
         version: 1,
         create_time: now,
         send_time: None,
         // The clocks of machines differ, and that of SQLite is coarse: what is due at once must not wait for the next look.
         available_time: event.occur_time,
     };
-    let change = service.database.change().await?;
-    if !processed_event::first_time(&change, consumer, event.id, now).await? {
-        return Ok(());
-    }
-    Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&*change).await?;
-    change.commit().await?;
-    service.wake.notify_one();
+    Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&**change).await?;
     Ok(())
 }

@@ -76,6 +76,9 @@ pub enum Command {
     /// Events: on their way out (list, replay), and those that could not be dealt with (dead-letters, redrive)
     #[command(subcommand)]
     Outbox(outbox::Outbox),
+    /// Mails
+    #[command(subcommand)]
+    Mail(Mail),
     /// Print a service token for trying calls against `usher dev`; it lasts ten minutes
     ServiceToken {
         /// The service that the token stands for; any name will do
@@ -163,6 +166,20 @@ pub struct Size {
     /// The same number makes the same rows
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Commands about mails.
+#[derive(Debug, Subcommand)]
+pub enum Mail {
+    /// Write made-up mails of every kind in every language as files, by the built-in templates or those of the configuration
+    Preview {
+        /// Where to write; files of the same names are overwritten
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: PathBuf,
+        /// From where.
+        #[command(flatten)]
+        source: Source,
+    },
 }
 
 /// Commands about keys.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
@@ -20,6 +20,8 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// A database that takes longer does not serve calls in time either.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PROCESS: &str = "";
+/// Whether the notifier's mails leave.
+const MAIL: &str = "usher.notifier.v1.NotifierService/mail";
 
 /// The health of a process. Clones share it.
 #[derive(Clone)]
@@ -55,6 +57,27 @@ impl Health {
         }
     }
 
+    /// Keeps the report of whether mails leave true. It has a name of its own and does not count for the process, since starting
+    /// another would help no mail.
+    pub fn watch_mail(&self, flows: watch::Receiver<bool>, workers: &Workers) {
+        let health = self.clone();
+        workers.spawn("health-mail", move |stop| {
+            let (reporter, draining, mut flows) =
+                (health.reporter.clone(), health.draining.clone(), flows.clone());
+            async move {
+                while !stop.is_cancelled() && !draining.is_cancelled() {
+                    let leave = *flows.borrow_and_update();
+                    reporter.set_service_status(MAIL, status(leave)).await;
+                    tokio::select! {
+                        changed = flows.changed() => if changed.is_err() { return },
+                        () = stop.cancelled() => {}
+                        () = draining.cancelled() => {}
+                    }
+                }
+            }
+        });
+    }
+
     /// From now on nothing serves, whatever databases answer. Those who watch are told, and their streams end: they would
     /// keep their connections open.
     pub async fn end(mut self) {
@@ -65,6 +88,7 @@ impl Health {
         for service in serving.into_keys() {
             self.reporter.clear_service_status(service.grpc_name()).await;
         }
+        self.reporter.clear_service_status(MAIL).await;
         self.reporter.clear_service_status(PROCESS).await;
     }
 

@@ -43,7 +43,7 @@ use usher_runtime::service_token::generate_signing_key;
 use usher_runtime::telemetry::{Telemetry, TelemetryConfig};
 
 use arguments::outbox::Outbox;
-use arguments::{Arguments, Command, Keys, Selection};
+use arguments::{Arguments, Command, Keys, Mail, Selection};
 use config::Config;
 use trouble::Trouble;
 
@@ -93,6 +93,12 @@ async fn run(command: Command) -> Result<(), Trouble> {
         Command::Outbox(command) => {
             let config = Config::load(settings_of(&command).config.as_deref())?;
             with_telemetry(&config.telemetry, Box::pin(outbox::run(&config, &command))).await
+        }
+        Command::Mail(Mail::Preview { directory, source }) => {
+            let config = Config::load(source.config.as_deref())?;
+            let count = usher_notifier::preview(&config.notifier, &directory).map_err(Trouble::setting)?;
+            println!("{count} mails, each as .html and .txt, are in {}", directory.display());
+            Ok(())
         }
         Command::ServiceToken { service, data } => embedded::print_service_token(data.directory, &service),
         Command::Config(source) => {

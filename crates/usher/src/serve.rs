@@ -43,6 +43,9 @@ pub async fn start(
     suite.start(&event_bus(config).await?, &workers);
     let health = Health::new(&databases).await;
     health.watch(&databases, &workers);
+    if let Some(flows) = suite.mail_flows() {
+        health.watch_mail(flows, &workers);
+    }
     workers.begin();
 
     let mut routes = reflection(services)?.add_service(health.server()).into_axum_router();

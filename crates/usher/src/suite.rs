@@ -1,6 +1,7 @@
 //! The composition: services, each given what it needs and knowing nothing of where it comes from.
 
 use ed25519_dalek::SigningKey;
+use tokio::sync::watch;
 use usher_api::community::community_service_client::CommunityServiceClient;
 use usher_api::identity::identity_service_client::IdentityServiceClient;
 use usher_api::invitation::invitation_service_client::InvitationServiceClient;
@@ -48,6 +49,11 @@ impl Suite {
         neighbours.add(Service::Notifier, notifier.as_ref().map(Notifier::routes));
 
         Ok((Self { identity, community, invitation, notifier }, neighbours))
+    }
+
+    /// Whether mails leave, if the notifier runs here.
+    pub fn mail_flows(&self) -> Option<watch::Receiver<bool>> {
+        self.notifier.as_ref().map(Notifier::mail_flows)
     }
 
     /// Subscribes to events and spawns background tasks.

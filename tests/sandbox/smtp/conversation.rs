@@ -109,6 +109,7 @@ impl<'a, R: BufRead, W: Write> Conversation<'a, R, W> {
         let address = address.to_lowercase();
         match self.mailbox.script(&address) {
             Script::Refuse => return "550 5.1.1 nobody of that name",
+            Script::RefuseOnce => return "554 5.7.1 not this time",
             Script::DeferOnce | Script::DeferAlways => return "451 4.7.1 try again later",
             Script::VanishOnce => envelope.vanishes = true,
             Script::Keep => {}

@@ -7,6 +7,9 @@ pub enum Script {
     Keep,
     /// `refuse-550…`: refuses the recipient for good.
     Refuse,
+    /// `refuse-once-554…`: refuses the recipient for good the first time, without saying that there is no such mailbox, and
+    /// accepts him afterwards.
+    RefuseOnce,
     /// `defer-451…`: refuses the recipient for now the first time, and accepts him afterwards.
     DeferOnce,
     /// `defer-always-451…`: refuses the recipient for now, each time.
@@ -15,8 +18,9 @@ pub enum Script {
     VanishOnce,
 }
 
-const BY_PREFIX: [(&str, Script); 4] = [
+const BY_PREFIX: [(&str, Script); 5] = [
     ("refuse-550", Script::Refuse),
+    ("refuse-once-554", Script::RefuseOnce),
     ("defer-451", Script::DeferOnce),
     ("defer-always-451", Script::DeferAlways),
     ("vanish", Script::VanishOnce),
@@ -27,7 +31,7 @@ impl Script {
     pub fn of(recipient: &str, seen: bool) -> Self {
         let found = BY_PREFIX.iter().find(|(prefix, _)| recipient.starts_with(prefix));
         match found.map_or(Self::Keep, |(_, script)| *script) {
-            Self::DeferOnce | Self::VanishOnce if seen => Self::Keep,
+            Self::RefuseOnce | Self::DeferOnce | Self::VanishOnce if seen => Self::Keep,
             script => script,
         }
     }

@@ -6,10 +6,10 @@ use usher_api::community::GetCommunityRequest;
 use usher_api::invitation::RevokeInvitationRequest;
 use usher_api::notifier::DeliveryState;
 
-use super::{invite_by_mail, when_delivery};
+use super::{dead_letters, invite_by_mail, when_delivery};
 use crate::support::mail::{arrived, mails, the_mail};
 use crate::support::people::admin;
-use crate::support::rows::database;
+use crate::support::rows::{database, let_the_invitation_end};
 use crate::support::tree::managed;
 use crate::support::{address, request_id};
 
@@ -83,6 +83,20 @@ async fn an_invitation_that_was_revoked_meanwhile_is_not_mailed() {
     admin.caller.invitation().revoke_invitation(revocation).await.unwrap();
     hurry(&invitation.name).await;
     when_delivery(&admin, &invitation.name, DeliveryState::Skipped, 2).await;
+    assert!(mails(&sandbox::current().mailbox, &email).is_empty());
+}
+
+#[tokio::test]
+async fn a_mail_that_no_attempt_delivered_in_time_is_given_up() {
+    let (admin, email) = (admin().await, address("defer-451"));
+    let community = managed(&admin).await;
+    let invitation = invite_by_mail(&admin, &community, &email).await;
+    when_delivery(&admin, &invitation.name, DeliveryState::Deferred, 1).await;
+    let_the_invitation_end(&invitation.name).await;
+    hurry(&invitation.name).await;
+    let failed = when_delivery(&admin, &invitation.name, DeliveryState::Failed, 2).await;
+    assert!(failed.last_error.ends_with("the mail server answered 451"), "{}", failed.last_error);
+    assert_eq!(dead_letters(&admin, &failed.name).await.len(), 1);
     assert!(mails(&sandbox::current().mailbox, &email).is_empty());
 }
 

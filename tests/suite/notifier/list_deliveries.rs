@@ -114,10 +114,11 @@ async fn lists_all_invalid_fields_together() {
         page_size: -1,
         page_token: String::new(),
         mail: "mail".to_owned(),
+        kinds: vec![9],
     };
     refused_fields(
         list(&admin().await, bad).await,
-        &["invitation", "mail", "states[1]", "states[2]", "page_size"],
+        &["invitation", "mail", "states[1]", "states[2]", "page_size", "kinds[0]"],
     );
 }
 

@@ -16,9 +16,18 @@ pub struct Mail {
     pub text: String,
     /// The part for programs that show HTML.
     pub html: String,
+    /// The mail as it came.
+    pub raw: String,
 }
 
 impl Mail {
+    /// A header on one line, decoded no further. Empty if there is none.
+    pub fn header(&self, name: &str) -> String {
+        let headers = self.raw.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ");
+        let header = headers.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        header.unwrap_or_default().to_owned()
+    }
+
     /// The link in the text part.
     ///
     /// # Panics
@@ -76,5 +85,6 @@ fn read(bytes: &[u8]) -> Option<Mail> {
         message_id: message.message_id().unwrap_or_default().to_owned(),
         text: message.body_text(0).unwrap_or_default().into_owned(),
         html: message.body_html(0).unwrap_or_default().into_owned(),
+        raw: String::from_utf8_lossy(bytes).into_owned(),
     })
 }

@@ -123,6 +123,29 @@ pub async fn tell_again(kind: &str, resource: &str) {
     execute(sql, [kind.into(), resource.into()]).await;
 }
 
+/// Lets the time come at which nobody can accept an invitation any more.
+pub async fn let_the_invitation_end(name: &str) {
+    let sql = "UPDATE invitation SET expire_time = $1 WHERE id = $2";
+    execute_in(Service::Invitation, sql, [ago(Duration::from_secs(1)), id(name).into()]).await;
+}
+
+/// Has the invitation service tell something that happened.
+pub async fn tell_of_invitation(kind: &str, invitation: &str, payload: Vec<u8>) {
+    let sql = "INSERT INTO outbox (id, kind, resource, version, payload, traceparent, occur_time, available_time, attempts) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)";
+    let values = [
+        Uuid::new_v4().into(),
+        kind.into(),
+        invitation.into(),
+        1_000_i64.into(),
+        payload.into(),
+        "".into(),
+        ago(Duration::ZERO),
+        0_i32.into(),
+    ];
+    execute_in(Service::Invitation, sql, values).await;
+}
+
 fn ago(time: Duration) -> Value {
     Clock::system().now().before(time).0.into()
 }

@@ -38,6 +38,7 @@ pub(crate) async fn mint_account_mail(
         unlock_time: unlock_time.map(Into::into),
         recipient: mail.email,
         full_name: account.full_name,
+        locale: account.locale,
     })
 }
 

@@ -138,7 +138,7 @@ pub enum DeliveryState {
     /// Not wanted, or too late.
     #[sea_orm(string_value = "skipped")]
     Skipped,
-    /// The person had enough of them.
+    /// The person had enough of them, or gets none at this address.
     #[sea_orm(string_value = "suppressed")]
     Suppressed,
 }

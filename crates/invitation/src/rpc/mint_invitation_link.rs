@@ -7,6 +7,8 @@ use crate::error::Error;
 use crate::token::InvitationToken;
 use crate::{Invitation, offer, parse};
 
+use super::resolve_invitation_token::account_exists;
+
 pub(crate) async fn mint_invitation_link(
     service: &Invitation,
     request: pb::MintInvitationLinkRequest,
@@ -17,7 +19,9 @@ pub(crate) async fn mint_invitation_link(
     row.require_pending(service.clock.now())?;
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     offer::require_acceptable(service, &grants).await?;
-    let offer = Some(offer::describe(service, &row, &grants).await?);
+    let offer = offer::describe(service, &row, &grants).await?;
+    let account_exists = account_exists(service, &row.email).await?;
+    let (image_media_type, image) = offer::image(service, &offer).await?;
 
     // The answers of neighbours took their time. Behind the lock, an end that was answered has been seen, and whoever makes all
     // links stop working makes this one too, or comes before it.
@@ -29,5 +33,11 @@ pub(crate) async fn mint_invitation_link(
     let stored = token::Model { hash: token.hash(), invitation_id: row.id, create_time: service.clock.now() };
     token::Entity::insert(token::ActiveModel::from(stored)).exec_without_returning(&*change).await?;
     change.commit().await?;
-    Ok(pb::MintInvitationLinkResponse { link: token.link(&service.config.link_base_url), offer })
+    Ok(pb::MintInvitationLinkResponse {
+        link: token.link(&service.config.link_base_url),
+        offer: Some(offer),
+        account_exists,
+        image,
+        image_media_type,
+    })
 }

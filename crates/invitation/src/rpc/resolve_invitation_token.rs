@@ -21,8 +21,8 @@ pub(crate) async fn resolve_invitation_token(
     Ok(pb::ResolveInvitationTokenResponse { offer: Some(offer), account_exists })
 }
 
-/// Told only to whoever holds the link, who reads the mail of that address.
-async fn account_exists(service: &Invitation, email: &str) -> Result<bool, Failure> {
+/// Told only to whoever holds the link or gets the mail, who reads the mail of that address.
+pub(super) async fn account_exists(service: &Invitation, email: &str) -> Result<bool, Failure> {
     match service.identity.clone().lookup_user(LookupUserRequest { email: email.to_owned() }).await {
         Ok(answer) => Ok(answer.into_inner().user.is_some_and(|user| user.email_verified)),
         Err(status) if status.code() == Code::NotFound => Ok(false),

@@ -1,6 +1,6 @@
 use sea_orm_migration::prelude::*;
 
-use crate::entity::{Column, Entity};
+use crate::entity::delivery::{Column, Entity};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

@@ -7,12 +7,10 @@ use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, Pages, Violations};
 use uuid::Uuid;
 
+use super::{DEFAULT_PAGE, LARGEST_PAGE};
 use crate::Notifier;
-use crate::entity::{Column, Entity, Model, State};
+use crate::entity::delivery::{Column, Entity, Kind, Model, State};
 use crate::error::Error;
-
-const DEFAULT_PAGE: u64 = 50;
-const LARGEST_PAGE: u64 = 200;
 
 pub(crate) async fn list_deliveries(
     service: &Notifier,
@@ -25,17 +23,19 @@ pub(crate) async fn list_deliveries(
         asked.and_then(|name| violations.check("invitation", name.parse()));
     let asked = Some(request.mail.as_str()).filter(|name| !name.is_empty());
     let mail: Option<MailName> = asked.and_then(|name| violations.check("mail", name.parse()));
-    let states = parse_states(&request.states, &mut violations);
+    let states = parse("states", &request.states, State::from_number, &mut violations);
+    let kinds = parse("kinds", &request.kinds, Kind::from_number, &mut violations);
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
     violations.finish()?;
 
-    let filter = (invitation, mail, &states);
+    let filter = (invitation, mail, &states, &kinds);
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListDeliveries", &filter);
     let before: Option<Uuid> = pages.open(&request.page_token)?;
     let wanted = Condition::all()
         .add_option(invitation.map(|name| Column::Invitation.eq(name.to_string())))
         .add_option(mail.map(|name| Column::Mail.eq(name.to_string())))
         .add_option((!states.is_empty()).then(|| Column::State.is_in(states)))
+        .add_option((!kinds.is_empty()).then(|| Column::Kind.is_in(kinds)))
         .add_option(before.map(|id| Column::Id.lt(id)));
     let mut rows = Entity::find()
         .filter(wanted)
@@ -47,13 +47,14 @@ pub(crate) async fn list_deliveries(
     Ok(pb::ListDeliveriesResponse { deliveries: rows.iter().map(Model::to_proto).collect(), next_page_token })
 }
 
-fn parse_states(numbers: &[i32], violations: &mut Violations) -> Vec<State> {
-    let mut states = Vec::new();
+/// The values that a repeated field names by number.
+fn parse<T>(field: &str, numbers: &[i32], read: fn(i32) -> Option<T>, violations: &mut Violations) -> Vec<T> {
+    let mut values = Vec::new();
     for (index, number) in numbers.iter().enumerate() {
-        match State::from_number(*number) {
-            Some(state) => states.push(state),
-            None => violations.add(format!("states[{index}]"), "must be a known state"),
+        match read(*number) {
+            Some(value) => values.push(value),
+            None => violations.add(format!("{field}[{index}]"), "must be a known value"),
         }
     }
-    states
+    values
 }
