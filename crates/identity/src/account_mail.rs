@@ -10,7 +10,6 @@ use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _};
 use usher_api::identity::MailEvent;
-use usher_runtime::clock::micros;
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::{Change, EmailAddress, Failure, SecretToken, database};
 
@@ -18,17 +17,18 @@ use crate::entity::account::{Entity as Accounts, Model as Account};
 use crate::entity::account_mail::{ActiveModel, Column, Entity, Kind, Model};
 use crate::entity::account_mail_token as token;
 use crate::error::Error;
+use crate::throttle::Limit;
 use crate::{Identity, account, lockout};
 
 /// What the secrets of links begin with.
 pub(crate) const TOKEN_PREFIX: &str = "usher_act_";
 
-/// So many mails of a kind within so long may be asked for to one address: nobody's mailbox is filled by strangers.
-const ADDRESS_LIMIT: (u64, Duration) = (3, Duration::from_mins(15));
+/// So many mails of a kind may be asked for to one address: nobody's mailbox is filled by strangers.
+const ADDRESS_LIMIT: Limit = Limit { name: "MAILS_TO_ADDRESS", most: 3, within: Duration::from_mins(15) };
 /// So many resets of passwords from one source. Far more than people behind one address forget.
-const SOURCE_LIMIT: (u64, Duration) = (20, Duration::from_mins(10));
+const SOURCE_LIMIT: Limit = Limit { name: "RESETS_FROM_SOURCE", most: 20, within: Duration::from_mins(10) };
 /// For one account, to whatever addresses; and of notices that others can cause.
-const ACCOUNT_LIMIT: (u64, Duration) = (10, Duration::from_hours(24));
+const ACCOUNT_LIMIT: Limit = Limit { name: "MAILS_OF_ACCOUNT", most: 10, within: Duration::from_hours(24) };
 
 /// A mail that is asked for.
 pub(crate) struct Order<'a> {
@@ -79,7 +79,7 @@ pub(crate) async fn notify(
     account: &Account,
 ) -> Result<(), Error> {
     let of_account = Column::Kind.eq(kind).and(Column::AccountId.eq(account.id));
-    if !is_below(&**change, ACCOUNT_LIMIT, of_account).await? {
+    if wait(change, &ACCOUNT_LIMIT, of_account).await?.is_some() {
         return Ok(());
     }
     let email = account.address()?;
@@ -97,24 +97,30 @@ pub(crate) async fn hold_address(
     Ok(())
 }
 
-/// Whether another mail of `kind` may go to `email`. Of several who ask at once, one is answered after the other.
-pub(crate) async fn may_be_mailed(
+/// How long it takes until another mail of `kind` may go to `email`; none, if it may now. Of several who ask at once, one is answered
+/// after the other.
+pub(crate) async fn wait_for_address(
     service: &Identity,
     change: &Change,
     kind: Kind,
     email: &EmailAddress,
-) -> Result<bool, Error> {
+) -> Result<Option<Duration>, Error> {
     hold_address(service, change, email).await?;
     let to_address = Column::Kind.eq(kind).and(Column::EmailCanonical.eq(email.canonical()));
-    is_below(&**change, ADDRESS_LIMIT, to_address).await
+    wait(change, &ADDRESS_LIMIT, to_address).await
 }
 
-/// Refuses a source that asked for too many resets of passwords.
-pub(crate) async fn require_quiet_source(service: &Identity, source: Option<IpAddr>) -> Result<(), Error> {
+/// Refuses a source that asked for too many resets of passwords. Of several who ask at once, one is answered after the other.
+pub(crate) async fn require_quiet_source(
+    service: &Identity,
+    change: &Change,
+    source: Option<IpAddr>,
+) -> Result<(), Error> {
     let Some(source) = source else { return Ok(()) };
+    lockout::hold_source(service, change, "reset source", source).await?;
     let from_source =
         Column::Kind.eq(Kind::PasswordReset).and(Column::SourceRange.eq(lockout::range(source)));
-    require(is_below(&*service.database, SOURCE_LIMIT, from_source).await?)
+    require(&SOURCE_LIMIT, "source", wait(change, &SOURCE_LIMIT, from_source).await?)
 }
 
 /// Refuses if too many mails of `kind` were asked for, to `email` or for the account.
@@ -124,24 +130,19 @@ pub(crate) async fn require_few(
     kind: Kind,
     (account, email): (&Account, &EmailAddress),
 ) -> Result<(), Error> {
-    let to_address = may_be_mailed(service, change, kind, email).await?;
+    let to_address = wait_for_address(service, change, kind, email).await?;
+    require(&ADDRESS_LIMIT, "address", to_address)?;
     let of_account = Column::Kind.eq(kind).and(Column::AccountId.eq(account.id));
-    require(to_address && is_below(&**change, ACCOUNT_LIMIT, of_account).await?)
+    require(&ACCOUNT_LIMIT, &account.name().to_string(), wait(change, &ACCOUNT_LIMIT, of_account).await?)
 }
 
-fn require(few: bool) -> Result<(), Error> {
-    if few { Ok(()) } else { Err(Error::MailThrottled) }
+fn require(limit: &Limit, subject: &str, wait: Option<Duration>) -> Result<(), Error> {
+    wait.map_or(Ok(()), |wait| Err(Error::MailThrottled(limit.met(subject, wait))))
 }
 
-/// Whether fewer rows of `which` are younger than the limit allows.
-async fn is_below(
-    connection: &impl ConnectionTrait,
-    (most, within): (u64, Duration),
-    which: Expr,
-) -> Result<bool, Error> {
-    let since = database::now(connection).sub(micros(within));
-    let young = Expr::col(Column::CreateTime).gt(since);
-    Ok(Entity::find().filter(which).filter(young).count(connection).await? < most)
+/// How long it takes until there may be one more of `which`.
+async fn wait(change: &Change, limit: &Limit, which: Expr) -> Result<Option<Duration>, Error> {
+    Ok(limit.wait(&**change, Entity::find().filter(which), Column::CreateTime).await?)
 }
 
 /// Holds for mails that are of use.

@@ -7,6 +7,8 @@ use usher_api::name::{CommunityName, ConnectionName, SessionName, UserName};
 use usher_runtime::image::ImageProblem;
 use usher_runtime::{Failure, Refusal, Timestamp};
 
+use crate::throttle::Met;
+
 /// Why an RPC refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -44,8 +46,8 @@ pub enum Error {
         unlock_time: Timestamp,
     },
     /// Too many passwords were tried from the source.
-    #[error("too many attempts failed from this source")]
-    SignInThrottled,
+    #[error("too many attempts from this source; try again later")]
+    SignInThrottled(Met),
     /// The bytes are no picture that is accepted.
     #[error("the picture cannot be used: {0}")]
     PictureInvalid(ImageProblem),
@@ -63,7 +65,7 @@ pub enum Error {
     MailEnded,
     /// Too many mails were asked for.
     #[error("too many mails were asked for; try again later")]
-    MailThrottled,
+    MailThrottled(Met),
     /// The mailbox has been proven.
     #[error("the mailbox of the account has been proven")]
     EmailVerified(UserName),
@@ -161,7 +163,7 @@ impl Error {
             | Self::ProviderEmailNotVerified(_)
             | Self::ProviderNotBelieved { .. }
             | Self::LinkRefused => Code::PermissionDenied,
-            Self::SignInThrottled | Self::MailThrottled => Code::ResourceExhausted,
+            Self::SignInThrottled(_) | Self::MailThrottled(_) => Code::ResourceExhausted,
             Self::ProviderUnavailable(_) => Code::Unavailable,
             Self::SignInLocked { .. }
             | Self::PasswordNotSet { .. }
@@ -193,12 +195,12 @@ impl Error {
             Self::RefreshTokenReused => ErrorReason::RefreshTokenReused,
             Self::SessionNotFound(_) => ErrorReason::SessionNotFound,
             Self::SignInLocked { .. } => ErrorReason::SignInLocked,
-            Self::SignInThrottled => ErrorReason::SignInThrottled,
+            Self::SignInThrottled(_) => ErrorReason::SignInThrottled,
             Self::PictureInvalid(_) => ErrorReason::PictureInvalid,
             Self::PictureNotFound(_) => ErrorReason::PictureNotFound,
             Self::MailTokenInvalid => ErrorReason::MailTokenInvalid,
             Self::MailEnded => ErrorReason::MailEnded,
-            Self::MailThrottled => ErrorReason::MailThrottled,
+            Self::MailThrottled(_) => ErrorReason::MailThrottled,
             Self::EmailVerified(_) => ErrorReason::EmailVerified,
             Self::UserNotActive(_) => ErrorReason::UserNotActive,
             Self::ConnectionNotFound(_) => ErrorReason::ConnectionNotFound,
@@ -236,6 +238,7 @@ impl Error {
             | Self::TwoFactorNotEnabled(user)
             | Self::TwoFactorEnforced(user)
             | Self::PasswordTooShort(user) => vec![("user", user.to_string())],
+            Self::SignInThrottled(met) | Self::MailThrottled(met) => vec![("limit", met.limit.to_owned())],
             Self::SignInLocked { unlock_time } => vec![("unlock_time", unlock_time.rfc3339())],
             Self::ConnectionNotFound(connection)
             | Self::ConnectionUnavailable(connection)
@@ -257,10 +260,8 @@ impl Error {
             | Self::CurrentPasswordInvalid
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenReused
-            | Self::SignInThrottled
             | Self::MailTokenInvalid
             | Self::MailEnded
-            | Self::MailThrottled
             | Self::Bootstrapped
             | Self::SigningKeyNotFound { .. }
             | Self::Shared(_) => Vec::new(),
@@ -286,6 +287,11 @@ impl From<Error> for Status {
             metadata: error.metadata(),
             message: error.to_string(),
         };
-        refusal.into_status(None)
+        match error {
+            Error::SignInThrottled(met) | Error::MailThrottled(met) => {
+                refusal.into_quota_status(&met.subject, Some(met.retry_delay))
+            }
+            _ => refusal.into_status(None),
+        }
     }
 }

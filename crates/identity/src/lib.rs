@@ -8,6 +8,7 @@
 //! | `password.rs`, `password/` | what a password may be, and its slow hash |
 //! | `session.rs`, `refresh_token.rs` | sessions, and the credentials that they are used with |
 //! | `lockout.rs`, `confirmation.rs` | how many passwords may be tried, and asking for one once more |
+//! | `throttle.rs` | how often something may happen |
 //! | `second_factor.rs`, `second_factor/`, `admission.rs` | what is shown beside the password, and what follows |
 //! | `community_rules.rs`, `subscriber.rs` | what communities ask of sessions and sign-ins |
 //! | `account_mail.rs` | mails about accounts, and what their links open |
@@ -44,6 +45,7 @@ mod signing_keys;
 mod single_sign_on;
 mod subscriber;
 mod sweeper;
+mod throttle;
 
 use std::time::Duration;
 

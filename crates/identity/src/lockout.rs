@@ -1,19 +1,19 @@
 //! Guessing passwords and codes: how many guesses there are for an address, and from one source.
 //!
 //! An attempt is counted before its password is looked at, so that fifty at once are no more guesses than fifty in a row; as long as
-//! it is being looked at, it takes the place of a failure, and more than there are places for wait. What is counted commits by
-//! itself. An address without an account is locked like any other.
+//! it is being looked at, it takes the place of a failure, of its address and of its source, and more than there are places for wait.
+//! What is counted commits by itself. An address without an account is locked like any other.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
+use sea_orm::Select;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use serde::{Deserialize, Serialize};
 use usher_api::name::UserName;
-use usher_runtime::clock::micros;
 use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
 use crate::entity::account_mail::Kind;
@@ -21,6 +21,7 @@ use crate::entity::sign_in::{ActiveModel, Column, Entity, Model, Outcome};
 use crate::entity::{account::Model as Account, sign_in_guard as guard};
 use crate::error::Error;
 use crate::session::Whereabouts;
+use crate::throttle::Limit;
 use crate::{Identity, account, account_mail};
 
 /// `[identity.lockout]`: how many passwords may be tried.
@@ -113,8 +114,8 @@ pub(crate) async fn begin(
     target: Target<'_>,
     whereabouts: &Whereabouts,
 ) -> Result<Attempt, Error> {
-    require_quiet_source(service, whereabouts.source).await?;
     for _ in 0..MOST_WAITS {
+        require_quiet_source(service, whereabouts.source).await?;
         if let Some(attempt) = take_place(service, &target, whereabouts).await? {
             return Ok(attempt);
         }
@@ -136,16 +137,22 @@ async fn take_place(
     if let Some(unlock_time) = guard.unlock_time.filter(|unlock_time| *unlock_time > now) {
         return Err(Error::SignInLocked { unlock_time });
     }
-    let pending = Column::Outcome.eq(Outcome::Pending).and(Column::CreateTime.gt(now.before(PLACE_LIFE)));
-    let pending =
-        Entity::find().filter(Column::AddressKey.eq(key.as_slice())).filter(pending).count(&*change).await?;
-    let most = u64::from(service.config.lockout.failures.get());
-    if pending + failures(&change, &guard, within).await? >= most {
+    let of_key = Column::AddressKey.eq(key.as_slice());
+    let taken = pending(&change, of_key, now).await? + failures(&change, &guard, within).await?;
+    if taken >= u64::from(service.config.lockout.failures.get())
+        || !has_place_for_source(service, &change, whereabouts.source, now).await?
+    {
         return Ok(None);
     }
     let row = insert(service, &change, (key, now), whereabouts).await?;
     change.commit().await?;
     Ok(Some(Attempt { row, within }))
+}
+
+/// How many attempts of `which` are being looked at.
+async fn pending(change: &Change, which: Expr, now: Timestamp) -> Result<u64, Error> {
+    let looked_at = Column::Outcome.eq(Outcome::Pending).and(Column::CreateTime.gt(now.before(PLACE_LIFE)));
+    Ok(Entity::find().filter(which).filter(looked_at).count(&**change).await?)
 }
 
 /// Counts, within `change`, somebody in whom an identity provider vouches for.
@@ -305,15 +312,50 @@ async fn reset(change: &Change, guard: &guard::Model, unlock_time: Option<Timest
 /// Refuses a source of too many failures.
 async fn require_quiet_source(service: &Identity, source: Option<IpAddr>) -> Result<(), Error> {
     let Some(source) = source else { return Ok(()) };
-    let lockout = &service.config.lockout;
-    let since = database::now(&*service.database).sub(micros(lockout.source_within));
-    let failed = Entity::find()
-        .filter(Column::SourceRange.eq(range(source)))
-        .filter(Column::Outcome.is_in([Outcome::Failed, Outcome::Locked]))
-        .filter(Expr::col(Column::CreateTime).gt(since))
-        .count(&*service.database)
-        .await?;
-    if failed >= u64::from(lockout.source_failures.get()) { Err(Error::SignInThrottled) } else { Ok(()) }
+    let limit = source_limit(service);
+    let wait = limit.wait(&*service.database, failures_from(source), Column::CreateTime).await?;
+    wait.map_or(Ok(()), |wait| Err(Error::SignInThrottled(limit.met("source", wait))))
+}
+
+/// Whether another attempt from `source` may begin beside those that are being looked at. Others from there wait until `change`
+/// ends.
+async fn has_place_for_source(
+    service: &Identity,
+    change: &Change,
+    source: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(source) = source else { return Ok(true) };
+    hold_source(service, change, "sign-in source", source).await?;
+    let limit = source_limit(service);
+    let counted = Column::CreateTime.gt(now.before(limit.within));
+    let failed = failures_from(source).filter(counted).count(&**change).await?;
+    Ok(failed + pending(change, from(source), now).await? < limit.most)
+}
+
+fn source_limit(service: &Identity) -> Limit {
+    let LockoutConfig { source_failures, source_within, .. } = service.config.lockout;
+    Limit { name: "FAILURES_FROM_SOURCE", most: source_failures.get().into(), within: source_within }
+}
+
+fn failures_from(source: IpAddr) -> Select<Entity> {
+    Entity::find().filter(from(source)).filter(Column::Outcome.is_in([Outcome::Failed, Outcome::Locked]))
+}
+
+fn from(source: IpAddr) -> Expr {
+    Column::SourceRange.eq(range(source))
+}
+
+/// Makes others from the same source wait who want to do the same, until `change` ends.
+pub(crate) async fn hold_source(
+    service: &Identity,
+    change: &Change,
+    what: &str,
+    source: IpAddr,
+) -> Result<(), Error> {
+    let key = service.sealing.fingerprint(what, &[range(source).as_bytes()]);
+    hold(change, &key).await?;
+    Ok(())
 }
 
 /// Whoever has an IPv6 address usually has all of its /64.

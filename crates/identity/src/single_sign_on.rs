@@ -27,7 +27,7 @@ use crate::error::Error;
 pub(crate) use arrival::arrive;
 pub(crate) use http::Http;
 pub(crate) use provider::{Provider, SECRET_PURPOSE};
-pub(crate) use state::{begin, require_quiet_source, take};
+pub(crate) use state::{LIFE, begin, take};
 
 /// `[identity.single_sign_on]`: how people sign in by the identity providers of their communities.
 #[derive(Clone, Debug, Deserialize, Serialize)]

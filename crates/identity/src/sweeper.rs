@@ -11,7 +11,7 @@ use usher_runtime::{database, idempotency};
 
 use crate::entity::{account_mail, challenge, session, sign_in, sign_in_guard, sign_on, totp_enrollment};
 use crate::error::Error;
-use crate::{Identity, purge};
+use crate::{Identity, purge, single_sign_on};
 
 /// How long people can look at how it was tried to sign in.
 const SIGN_IN_LIFE: Duration = Duration::from_hours(90 * 24);
@@ -55,7 +55,7 @@ async fn sweep(service: &Identity) -> Result<(), Error> {
     forget::<account_mail::Entity, Uuid>(service, account_mail::Column::Id, old_mail).await?;
     let answered = old(Expr::col(idempotency::Column::CreateTime), ANSWER_LIFE);
     idempotency::Entity::delete_many().filter(answered).exec(&*service.database).await?;
-    let late = old(Expr::col(sign_on::Column::ExpireTime), Duration::ZERO);
+    let late = old(Expr::col(sign_on::Column::CreateTime), single_sign_on::LIFE);
     forget::<sign_on::Entity, Vec<u8>>(service, sign_on::Column::StateHash, late).await?;
     let unanswered = old(Expr::col(challenge::Column::ExpireTime), Duration::ZERO);
     forget::<challenge::Entity, Vec<u8>>(service, challenge::Column::Hash, unanswered).await?;

@@ -94,6 +94,7 @@ impl Failure {
     #[must_use]
     pub fn from_neighbour(dependency: &'static str, status: Status) -> Self {
         match status.code() {
+            Code::ResourceExhausted if met_a_limit(&status) => Self::Refused(Box::new(status)),
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted => {
                 Self::Unavailable { dependency, source: Box::new(status) }
             }
@@ -194,6 +195,11 @@ impl From<Failure> for Status {
     }
 }
 
+/// Whether the request was once too often, rather than the process too busy: then trying elsewhere is of no use.
+fn met_a_limit(status: &Status) -> bool {
+    status.get_error_details().has_quota_failure_violations()
+}
+
 /// A refusal in the terms of the wire, from any error enum.
 #[derive(Debug)]
 pub struct Refusal {
@@ -213,17 +219,25 @@ pub struct Refusal {
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 impl Refusal {
+    /// As [`Self::into_status`], for a limit that is reached: `subject` is what ran out. Without `retry_delay` waiting does not
+    /// help.
+    #[must_use]
+    pub fn into_quota_status(self, subject: &str, retry_delay: Option<Duration>) -> Status {
+        let (code, message) = (self.code, self.message.clone());
+        let mut details = self.into_status(None).get_error_details();
+        details.add_quota_failure_violation(subject, &message);
+        details.set_retry_info(retry_delay);
+        Status::with_error_details(code, message, details)
+    }
+
     /// The status with its details: always `ErrorInfo`, and what its code calls for besides.
     #[must_use]
     pub fn into_status(self, violations: Option<&Violations>) -> Status {
         let reason = self.reason.trim_start_matches("ERROR_REASON_");
         let subject = self.metadata.first().cloned();
         let metadata = self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
-        let mut details = ErrorDetails::with_error_info(
-            reason,
-            self.domain,
-            metadata.collect::<std::collections::HashMap<_, _>>(),
-        );
+        let mut details =
+            ErrorDetails::with_error_info(reason, self.domain, metadata.collect::<HashMap<_, _>>());
         for (field, what) in violations.into_iter().flat_map(Violations::iter) {
             details.add_bad_request_violation(field, what);
         }
@@ -327,5 +341,25 @@ mod tests {
         assert_eq!(Status::from(refused).code(), Code::PermissionDenied);
         let trouble = Failure::from_neighbour("community", Status::unauthenticated("who are you"));
         assert_eq!(Status::from(trouble).code(), Code::Internal);
+    }
+
+    #[test]
+    fn tells_a_limit_from_a_busy_process() {
+        let busy = Failure::from_neighbour("identity", Failure::Overloaded.into());
+        assert_eq!(Status::from(busy).code(), Code::Unavailable);
+        let refusal = Refusal {
+            code: Code::ResourceExhausted,
+            domain: "identity.usher",
+            reason: "ERROR_REASON_SIGN_IN_THROTTLED",
+            metadata: vec![("limit", "FAILURES".to_owned())],
+            message: "too often".to_owned(),
+        };
+        let met = refusal.into_quota_status("source", Some(Duration::from_secs(2)));
+        let status = Status::from(Failure::from_neighbour("identity", met));
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().metadata["limit"], "FAILURES");
+        assert_eq!(details.quota_failure().unwrap().violations[0].subject, "source");
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(2)));
     }
 }

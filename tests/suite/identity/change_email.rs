@@ -7,7 +7,7 @@ use super::get;
 use crate::support::address;
 use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person, admin};
-use crate::support::refusal::{refused, refused_fields};
+use crate::support::refusal::{refused, refused_fields, throttled};
 
 fn request(email: &str) -> ChangeEmailRequest {
     ChangeEmailRequest {
@@ -68,7 +68,7 @@ async fn ten_mails_a_day_are_the_most() {
         change(&mira.caller, request(&address("new"))).await.unwrap();
     }
     let answer = change(&mira.caller, request(&address("new"))).await;
-    refused(answer, Code::ResourceExhausted, "MAIL_THROTTLED");
+    throttled(answer, "MAIL_THROTTLED", "MAILS_OF_ACCOUNT");
 }
 
 #[tokio::test]

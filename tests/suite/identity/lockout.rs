@@ -1,13 +1,20 @@
 //! How many passwords can be tried.
 
+use std::time::Duration;
+
 use futures::future::join_all;
+use sandbox::Service;
+use sea_orm::{ConnectionTrait as _, Statement};
 use tonic::{Code, Status};
 use usher_api::identity::{AuthenticateRequest, Credentials};
+use usher_runtime::Clock;
+use uuid::Uuid;
 
 use super::{change_row, refresh};
 use crate::support::address;
 use crate::support::people::{PASSWORD, Person};
-use crate::support::refusal::{reason, refused};
+use crate::support::refusal::{reason, refused, throttled};
+use crate::support::rows::database;
 use crate::support::source::Source;
 
 const WRONG: &str = "a short and noisy morning";
@@ -113,10 +120,46 @@ async fn a_hundred_failures_are_the_most_from_one_source() {
     let addresses: Vec<String> = (0..20).map(|_| address("nobody")).collect();
     join_all(addresses.iter().map(|email| source.fail(email, 5))).await;
     let answer = source.sign_in(&mira.email).await;
-    refused(answer, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
+    let wait = throttled(answer, "SIGN_IN_THROTTLED", "FAILURES_FROM_SOURCE").as_secs();
+    // The first failure counts no longer, which was a moment ago.
+    assert!((420..=600).contains(&wait), "{wait}");
     let neighbour = Source { address: source.address.replace("::1", ":1:2:3:4"), ..source };
-    refused(neighbour.sign_in(&mira.email).await, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
+    throttled(neighbour.sign_in(&mira.email).await, "SIGN_IN_THROTTLED", "FAILURES_FROM_SOURCE");
     Source::new().sign_in(&mira.email).await.expect("others are not meant");
+}
+
+#[tokio::test]
+async fn guesses_at_once_from_one_source_are_no_more_than_in_a_row() {
+    let source = Source::new();
+    fail_long_ago(&source, 97).await;
+    let guesses = (0..12).map(|guess| {
+        let source = source.clone();
+        async move { source.try_at(guess, &address("nobody"), WRONG).await }
+    });
+    let answers = join_all(guesses).await;
+    let (judged, others): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| reason(answer.as_ref().unwrap_err()) == "CREDENTIALS_INVALID");
+    assert_eq!(judged.len(), 3, "{others:?}");
+    for answer in others {
+        let wait = throttled(answer, "SIGN_IN_THROTTLED", "FAILURES_FROM_SOURCE").as_secs();
+        assert!((230..=300).contains(&wait), "{wait}");
+    }
+}
+
+/// Makes `count` failures from `source` known, of five minutes ago.
+async fn fail_long_ago(source: &Source, count: u32) {
+    let database = database(Service::Identity).await;
+    let time = Clock::system().now().before(Duration::from_mins(5));
+    let sql = "INSERT INTO sign_in (id, address_key, outcome, device, source, source_range, create_time) \
+               VALUES ($1, $2, 'failed', '', $3, $4, $5)";
+    for _ in 0..count {
+        let range = source.address.trim_end_matches('1');
+        let id = Uuid::new_v4();
+        let key = id.as_bytes().to_vec();
+        let values = [id.into(), key.into(), source.address.as_str().into(), range.into(), time.0.into()];
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        database.execute_raw(statement).await.expect("the row is written");
+    }
 }
 
 /// Makes the failures from `source`, of which there are `count`, older by the 10 minutes that they count here.

@@ -6,7 +6,7 @@ use super::account_mails::{count, mail_to};
 use super::change_row;
 use crate::support::mail::about;
 use crate::support::people::{Person, admin};
-use crate::support::refusal::refused;
+use crate::support::refusal::{refused, throttled};
 use crate::support::rows::unprove_mailbox;
 
 async fn ask(caller: &Caller, name: &str) -> Result<(), Status> {
@@ -34,7 +34,7 @@ async fn three_mails_within_a_quarter_of_an_hour_are_the_most() {
     for _ in 0..3 {
         ask(&mira.caller, "users/me").await.unwrap();
     }
-    refused(ask(&mira.caller, "users/me").await, Code::ResourceExhausted, "MAIL_THROTTLED");
+    throttled(ask(&mira.caller, "users/me").await, "MAIL_THROTTLED", "MAILS_TO_ADDRESS");
     assert_eq!(count(&mira.email, "email_verification").await, 3);
 }
 

@@ -1,16 +1,22 @@
-use sandbox::Caller;
-use sandbox::Service;
+use sandbox::{Caller, Service};
 use sea_orm::{ConnectionTrait as _, Statement};
-use tonic::{Code, Request};
-use usher_api::identity::{Connection, StartSingleSignOnRequest};
+use tonic::{Code, Status};
+use usher_api::identity::{Connection, StartSingleSignOnRequest, StartSingleSignOnResponse};
+use usher_runtime::Clock;
 use uuid::Uuid;
 
 use super::id;
-use crate::support::oidc::{CLIENT_ID, Provider, REDIRECT_URI, connection, create, draft, query_of, start};
+use crate::support::oidc::{
+    CLIENT_ID, Provider, REDIRECT_URI, connection, create, draft, finish, query_of, start,
+};
 use crate::support::people::admin;
-use crate::support::refusal::{refused, refused_fields};
+use crate::support::refusal::{refused, refused_fields, throttled};
 use crate::support::rows::database;
+use crate::support::source::Source;
 use crate::support::tree::managed;
+
+/// How many sign-ins may be begun from one source in a minute, as the sandbox configures it.
+const MOST_STARTS: usize = 300;
 
 #[tokio::test]
 async fn asks_for_a_code_with_a_challenge() {
@@ -60,36 +66,45 @@ async fn refuses_a_source_that_begins_too_often() {
     let admin = admin().await;
     let community = managed(&admin).await;
     let made = create(&admin, draft(&community, "http://127.0.0.1:9", &[])).await.unwrap();
-    let source = format!("2001:db8:{:x}::1", Uuid::new_v4().as_u128() as u16);
-    let range = source.trim_end_matches('1');
+    let source = Source::new();
+    begin_often(&source, &made, MOST_STARTS).await;
+    let wait = throttled(from(&source, &made).await, "SIGN_IN_THROTTLED", "STARTS_FROM_SOURCE").as_secs();
+    assert!((20..=60).contains(&wait), "{wait}");
+    refused(from(&Source::new(), &made).await, Code::Unavailable, "PROVIDER_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn what_was_finished_is_counted_on() {
+    let (admin, provider) = (admin().await, Provider::real().await);
+    let community = managed(&admin).await;
+    let made = connection(&admin, &community, &provider, &[]).await;
+    let source = Source::new();
+    begin_often(&source, &made, MOST_STARTS - 1).await;
+    let begun = from(&source, &made).await.unwrap();
+    let answer = finish(&Caller::nobody(), &begun.state, "no code at all").await;
+    refused(answer, Code::Unauthenticated, "PROVIDER_REFUSED");
+    throttled(from(&source, &made).await, "SIGN_IN_THROTTLED", "STARTS_FROM_SOURCE");
+}
+
+/// Makes it known that `count` sign-ins were begun from `source` this moment.
+async fn begin_often(source: &Source, connection: &Connection, count: usize) {
     let database = database(Service::Identity).await;
-    let now = usher_runtime::Clock::system().now().0;
-    let values = (0..300).map(|number| {
-        let hash = format!("{:064x}", Uuid::new_v4().as_u128() + number);
-        let hash = if database.get_database_backend() == sea_orm::DbBackend::Postgres {
-            format!("'\\x{hash}'")
-        } else {
-            format!("x'{hash}'")
-        };
-        let connection = match database.get_database_backend() {
-            sea_orm::DbBackend::Postgres => format!("'{}'", id(&made.name)),
-            _ => format!("x'{}'", id(&made.name).simple()),
-        };
-        format!("({hash}, {connection}, '', '{range}', {now}, {})", now + 600_000_000)
-    });
-    let sql = "INSERT INTO sign_on (state_hash, connection_id, sealed_secrets, source_range, create_time, expire_time) VALUES ";
-    let sql = format!("{sql}{}", values.collect::<Vec<_>>().join(", "));
-    database.execute_raw(Statement::from_string(database.get_database_backend(), sql)).await.unwrap();
-    refused(from(&source, &made).await, Code::ResourceExhausted, "SIGN_IN_THROTTLED");
-    let other = format!("2001:db8:{:x}:1::1", Uuid::new_v4().as_u128() as u16);
-    refused(from(&other, &made).await, Code::Unavailable, "PROVIDER_UNAVAILABLE");
+    let now = Clock::system().now();
+    let sql = "INSERT INTO sign_on (state_hash, connection_id, sealed_secrets, source_range, create_time, expire_time) \
+               VALUES ($1, $2, '', $3, $4, $4)";
+    for _ in 0..count {
+        let hash = Uuid::new_v4().as_bytes().to_vec();
+        let range = source.address.trim_end_matches('1');
+        let values = [hash.into(), id(&connection.name).into(), range.into(), now.0.into()];
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        database.execute_raw(statement).await.expect("the row is written");
+    }
 }
 
 /// Begins from an address, as the page does for people.
-async fn from(source: &str, connection: &Connection) -> Result<(), tonic::Status> {
-    let mut request = Request::new(StartSingleSignOnRequest { connection: connection.name.clone() });
-    request.metadata_mut().insert("usher-source-address", source.parse().expect("it is ASCII"));
-    Caller::nobody().service("alerts").identity().start_single_sign_on(request).await.map(|_| ())
+async fn from(source: &Source, connection: &Connection) -> Result<StartSingleSignOnResponse, Status> {
+    let request = source.request(StartSingleSignOnRequest { connection: connection.name.clone() });
+    source.page.identity().start_single_sign_on(request).await.map(tonic::Response::into_inner)
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -30,6 +31,16 @@ pub fn refused_fields<T: Debug>(answer: Result<T, Status>, fields: &[&str]) {
     expected.sort_unstable();
     assert_eq!(named, expected);
     assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("INVALID_FIELDS"));
+}
+
+/// Requires that the call was refused for `reason`, since `limit` is met, and returns how long is to be waited.
+#[track_caller]
+pub fn throttled<T: Debug>(answer: Result<T, Status>, reason: &str, limit: &str) -> Duration {
+    let details = answer.as_ref().expect_err("the call must be refused").get_error_details();
+    assert_eq!(refused(answer, Code::ResourceExhausted, reason)["limit"], limit);
+    assert!(details.has_quota_failure_violations(), "what ran out is told");
+    let retry = details.retry_info().and_then(|info| info.retry_delay);
+    retry.expect("it is told when to try again")
 }
 
 /// The reason of a refusal.

@@ -1,10 +1,10 @@
-//! One row for each sign-in by a connection that was begun and is not finished.
+//! One row for each sign-in by a connection that was begun a while ago.
 
 use sea_orm::entity::prelude::*;
 use usher_runtime::Timestamp;
 use uuid::Uuid;
 
-/// A sign-in that somebody is about to finish at the provider. Finishing deletes it.
+/// A sign-in that somebody is about to finish at the provider. Finishing ends it.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sign_on")]
@@ -22,7 +22,7 @@ pub struct Model {
     pub source_range: String,
     /// When it was begun.
     pub create_time: Timestamp,
-    /// When it is too late to finish.
+    /// When it is too late to finish. 0 if it was finished.
     pub expire_time: Timestamp,
 }
 

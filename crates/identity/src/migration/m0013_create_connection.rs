@@ -81,7 +81,7 @@ async fn create_sign_on(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .to_owned();
     manager.create_table(table).await?;
     let indexes = [
-        ("sign_on_by_time", Column::ExpireTime, None),
+        ("sign_on_by_time", Column::CreateTime, None),
         ("sign_on_by_source", Column::SourceRange, Some(Column::CreateTime)),
     ];
     for (name, first, second) in indexes {

@@ -16,11 +16,11 @@ pub(crate) async fn request_password_reset(
     let mut violations = Violations::default();
     let email: Option<EmailAddress> = violations.check("email", request.email.parse());
     let email = required(email, &mut violations)?;
-    account_mail::require_quiet_source(service, caller.source).await?;
 
     let (kind, source) = (Kind::PasswordReset, caller.source);
     let change = service.database.change().await?;
-    if account_mail::may_be_mailed(service, &change, kind, &email).await? {
+    account_mail::require_quiet_source(service, &change, source).await?;
+    if account_mail::wait_for_address(service, &change, kind, &email).await?.is_none() {
         let order = Order { kind, account: None, email: &email, source };
         account_mail::order(service, &change, order).await?;
     }

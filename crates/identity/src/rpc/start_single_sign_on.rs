@@ -6,7 +6,7 @@ use usher_runtime::{Caller, Violations};
 
 use crate::Identity;
 use crate::error::Error;
-use crate::single_sign_on::{Provider, available, begin, require_quiet_source};
+use crate::single_sign_on::{Provider, available, begin};
 
 pub(crate) async fn start_single_sign_on(
     service: &Identity,
@@ -16,7 +16,6 @@ pub(crate) async fn start_single_sign_on(
     let mut violations = Violations::default();
     let name = violations.check("connection", request.connection.parse::<ConnectionName>());
     let name = required(name, &mut violations)?;
-    require_quiet_source(service, caller.source).await?;
     let connection = available(&*service.database, name).await?;
     // Counted before the provider is called, however many start at once.
     let begun = begin(service, caller, &connection).await?;

@@ -10,20 +10,20 @@ use sea_orm::sea_query::ExprTrait as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use usher_runtime::clock::micros;
-use usher_runtime::{Caller, Failure, Random, Timestamp, database};
+use usher_runtime::{Caller, Change, Failure, Random, Timestamp, database};
 use uuid::Uuid;
 
 use crate::Identity;
 use crate::entity::connection;
 use crate::entity::sign_on::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
-use crate::lockout::range;
+use crate::lockout::{hold_source, range};
+use crate::throttle::Limit;
 
-/// How long somebody may take at the provider.
-const LIFE: Duration = Duration::from_mins(10);
-/// How long a source remembers.
-const THROTTLED_WITHIN: Duration = Duration::from_mins(1);
+/// How long somebody may take at the provider; longer than it is counted.
+pub(crate) const LIFE: Duration = Duration::from_mins(10);
+/// How long it is counted that somebody began.
+const COUNTED: Duration = Duration::from_mins(1);
 /// What secret scanners know states by.
 const PREFIX: &str = "usher_so_";
 /// What the secrets are sealed for.
@@ -52,11 +52,16 @@ pub(crate) struct Begun {
 }
 
 /// Begins a sign-in by `connection`.
+///
+/// # Errors
+/// [`Error::SignInThrottled`] if the source begins too often: each begin makes calls of the provider.
 pub(crate) async fn begin(
     service: &Identity,
     caller: &Caller,
     connection: &connection::Model,
 ) -> Result<Begun, Error> {
+    let change = service.database.change().await?;
+    require_quiet_source(service, &change, caller.source).await?;
     let state = SecretString::from(format!("{PREFIX}{}", random_text(&service.random)));
     let secrets = Secrets { verifier: random_text(&service.random), nonce: random_text(&service.random) };
     let plain = serde_json::to_vec(&secrets).map_err(Failure::internal)?;
@@ -71,37 +76,35 @@ pub(crate) async fn begin(
         expire_time: now.after(LIFE),
     };
     let expire_time = row.expire_time;
-    Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&*service.database).await?;
+    Entity::insert(ActiveModel::from(row).reset_all()).exec_without_returning(&*change).await?;
+    change.commit().await?;
     Ok(Begun { state, secrets, expire_time })
 }
 
-/// Refuses a source that begins too often: each begin makes calls of the provider.
-///
-/// # Errors
-/// [`Error::SignInThrottled`]
-pub(crate) async fn require_quiet_source(service: &Identity, source: Option<IpAddr>) -> Result<(), Error> {
+/// Refuses a source that begins too often. Of several who begin at once, one is answered after the other.
+async fn require_quiet_source(
+    service: &Identity,
+    change: &Change,
+    source: Option<IpAddr>,
+) -> Result<(), Error> {
     let Some(source) = source else { return Ok(()) };
-    let since = database::now(&*service.database).sub(micros(THROTTLED_WITHIN));
-    let begun = Entity::find()
-        .filter(Column::SourceRange.eq(range(source)))
-        .filter(Expr::col(Column::CreateTime).gt(since))
-        .count(&*service.database)
-        .await?;
-    if begun >= u64::from(service.config.single_sign_on.starts_per_minute.get()) {
-        Err(Error::SignInThrottled)
-    } else {
-        Ok(())
-    }
+    hold_source(service, change, "sign-on source", source).await?;
+    let most = service.config.single_sign_on.starts_per_minute.get().into();
+    let limit = Limit { name: "STARTS_FROM_SOURCE", most, within: COUNTED };
+    let begun = Entity::find().filter(Column::SourceRange.eq(range(source)));
+    let wait = limit.wait(&**change, begun, Column::CreateTime).await?;
+    wait.map_or(Ok(()), |wait| Err(Error::SignInThrottled(limit.met("source", wait))))
 }
 
 /// The sign-in that `state` stands for, which nobody can finish afterwards. It must have been begun by the person who calls, or by
-/// nobody who was signed in.
+/// nobody who was signed in. That it was begun goes on to be counted.
 ///
 /// # Errors
 /// [`Error::SignOnStateInvalid`]
 pub(crate) async fn take(service: &Identity, caller: &Caller, state: &SecretString) -> Result<SignOn, Error> {
     let connection = &*service.database;
-    let taken = Entity::delete_many()
+    let taken = Entity::update_many()
+        .col_expr(Column::ExpireTime, Expr::value(Timestamp(0)))
         .filter(Column::StateHash.eq(hash(state)))
         .filter(Expr::col(Column::ExpireTime).gt(database::now(connection)))
         .exec_with_returning(connection)
