@@ -11,9 +11,10 @@ use usher_runtime::fields::name_key;
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::{Change, EmailAddress, Failure, Timestamp, Violations};
 
-use crate::Identity;
 use crate::entity::account::{ActiveModel, Column, Entity, Model, State};
+use crate::entity::link;
 use crate::error::Error;
+use crate::{Identity, second_factor, session};
 
 /// What a person enters for a new account, apart from the password.
 pub(crate) struct Profile {
@@ -145,6 +146,15 @@ pub(crate) async fn hold_unproven(change: &Change, email: &EmailAddress) -> Resu
         .filter(Column::EmailVerified.eq(false))
         .lock_exclusive();
     Ok(account.one(&**change).await?)
+}
+
+/// Takes from whoever made an account, without having the mailbox, everything by which he would come back: sessions, factors, and
+/// identities at providers. For when somebody else proves the mailbox; the password is replaced by him.
+pub(crate) async fn dispossess(service: &Identity, change: &Change, id: Uuid) -> Result<(), Error> {
+    session::end_all(service, change, id, None).await?;
+    second_factor::remove_all(change, id).await?;
+    link::Entity::delete_many().filter(link::Column::AccountId.eq(id)).exec(&**change).await?;
+    Ok(())
 }
 
 /// Changes `columns` of the account within `change`, and tells it as `kind`.

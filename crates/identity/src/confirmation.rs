@@ -12,7 +12,7 @@ use crate::entity::session;
 use crate::error::Error;
 use crate::lockout::Target;
 use crate::password::Password;
-use crate::session::Whereabouts;
+use crate::session::{Whereabouts, live};
 use crate::{Identity, lockout};
 
 /// How long ago somebody may have signed in who has no password to be asked for.
@@ -70,6 +70,7 @@ pub(crate) async fn confirm_person(
 async fn require_recent(service: &Identity, caller: &Caller) -> Result<(), Error> {
     let since = database::now(&*service.database).sub(micros(RECENT));
     let recent = session::Entity::find_by_id(caller.person()?.session)
+        .filter(live(service))
         .filter(Expr::col(session::Column::CreateTime).gt(since))
         .one(&*service.database)
         .await?;

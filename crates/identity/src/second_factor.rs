@@ -15,7 +15,7 @@ use sea_orm::entity::prelude::*;
 use usher_api::identity::SecondFactor;
 use usher_runtime::Change;
 
-use crate::entity::{backup_code, recovery_code, totp as apps, totp_enrollment};
+use crate::entity::{backup_code, recovery_code, totp as apps};
 use crate::error::Error;
 use crate::{Identity, community_rules};
 
@@ -80,7 +80,7 @@ pub(crate) async fn is_enabled(reader: &impl ConnectionTrait, account: Uuid) -> 
 /// Takes everything away within `change` that could be shown, was about to be, or is asked for.
 pub(crate) async fn remove_all(change: &Change, account: Uuid) -> Result<(), DbErr> {
     apps::Entity::delete_by_id(account).exec(&**change).await?;
-    totp_enrollment::Entity::delete_by_id(account).exec(&**change).await?;
+    totp::end_enrollment(change, account).await?;
     code::remove_recovery(change, account).await?;
     code::remove_backups(change, account).await
 }

@@ -11,16 +11,17 @@ use serde::Serialize;
 use usher_api::identity::Credentials;
 use usher_api::name::UserName;
 use usher_runtime::clock::micros;
-use usher_runtime::{Change, database};
+use usher_runtime::{Caller, Change, Failure, database};
 use uuid::Uuid;
 
 use crate::account::note_seen;
 use crate::entity::account;
+use crate::entity::account_mail::{self as mail, Kind};
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::Error;
 use crate::refresh_token::RefreshToken;
-use crate::second_factor::challenge;
-use crate::{Identity, community_rules, second_factor};
+use crate::second_factor::{challenge, totp};
+use crate::{Identity, account_mail, community_rules, second_factor};
 
 /// The claims of an access token; `usher_runtime::trust` reads them.
 #[derive(Serialize)]
@@ -197,8 +198,8 @@ pub(crate) fn live(service: &Identity) -> Condition {
         .add(Expr::col(Column::CreateTime).gt(oldest))
 }
 
-/// Ends the sessions of an account within `change`, but the one `except`, and returns how many there were. Sign-ins that wait for a
-/// second factor end, too.
+/// Ends the sessions of an account within `change`, but the one `except`, and returns how many there were. What was begun in one of
+/// them and would open the account again ends, too: sign-ins that wait for a second factor, enrolments, and moves to another address.
 pub(crate) async fn end_all(
     service: &Identity,
     change: &Change,
@@ -213,7 +214,24 @@ pub(crate) async fn end_all(
         ending = ending.filter(Column::Id.ne(session));
     }
     challenge::end_all(change, account).await?;
+    totp::end_enrollment(change, account).await?;
+    let moves = mail::Column::Kind.eq(Kind::EmailChange).and(mail::Column::AccountId.eq(account));
+    account_mail::end(change, moves).await?;
     Ok(ending.exec(&**change).await?.rows_affected)
+}
+
+/// Refuses a call in a session that has ended, whose access token is good for some minutes more. Asked where a token that was
+/// stolen would open the account again.
+///
+/// # Errors
+/// [`Failure::TokenExpired`]
+pub(crate) async fn require_live(
+    service: &Identity,
+    reader: &impl ConnectionTrait,
+    caller: &Caller,
+) -> Result<(), Error> {
+    let session = Entity::find_by_id(caller.person()?.session).filter(live(service)).one(reader).await?;
+    if session.is_some() { Ok(()) } else { Err(Failure::TokenExpired.into()) }
 }
 
 /// What the session is used with.

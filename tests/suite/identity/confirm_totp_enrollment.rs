@@ -6,6 +6,7 @@ use tonic::Code;
 use usher_api::identity::ConfirmTotpEnrollmentRequest;
 use usher_api::identity::complete_authentication_request::Proof;
 
+use super::account_mails::{OTHER, reset, reset_request, reset_token};
 use super::{change_row, get, id, refresh};
 use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person};
@@ -70,6 +71,17 @@ async fn nothing_that_was_not_started_or_is_over_is_confirmed() {
     change_row(late, [id(&mira.name).into()]).await;
     refused(confirm(&mira, &app.code(0)).await, Code::FailedPrecondition, "ENROLLMENT_INVALID");
     refused_fields(confirm(&mira, "").await, &["totp_code"]);
+}
+
+/// Whoever knew the password has an access token for some minutes more.
+#[tokio::test]
+async fn an_enrolment_ends_with_the_sessions_in_which_it_may_have_begun() {
+    let thief = Person::new("mira").await;
+    let app = App::reading(&start(&thief).await.unwrap().provisioning_uri);
+    reset(reset_request(&reset_token(&thief.email).await)).await.unwrap();
+    refused(confirm(&thief, &app.code(0)).await, Code::Unauthenticated, "TOKEN_EXPIRED");
+    let mira = Person::signed_in(&Caller::nobody(), &thief.email, OTHER).await;
+    refused(confirm(&mira, &app.code(0)).await, Code::FailedPrecondition, "ENROLLMENT_INVALID");
 }
 
 #[tokio::test]

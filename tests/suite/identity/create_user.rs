@@ -14,6 +14,7 @@ use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::rows::unprove_mailbox;
+use crate::support::two_factor::Enrolled;
 use crate::support::{address, request_id};
 
 fn request(email: &str) -> CreateUserRequest {
@@ -225,7 +226,7 @@ async fn an_administrator_prepares_an_account_whose_person_chooses_the_password(
 
 #[tokio::test]
 async fn an_account_of_an_unproven_mailbox_becomes_that_of_whoever_proves_it() {
-    let thief = Person::new("mira").await;
+    let thief = Enrolled::new("mira").await.person;
     unprove_mailbox(&thief.name).await;
     let mira = CreateUserRequest {
         full_name: "The real Mira".to_owned(),

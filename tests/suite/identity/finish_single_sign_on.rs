@@ -13,6 +13,7 @@ use crate::support::oidc::{
 };
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
+use crate::support::rows::unprove_mailbox;
 use crate::support::tree::{grant, invite, managed, token};
 
 #[tokio::test]
@@ -244,6 +245,20 @@ async fn a_connection_that_is_stopped_ends_what_has_begun() {
     let answer = finish(&nobody, &begun.state, &back["code"]).await;
     refused(answer, Code::FailedPrecondition, "CONNECTION_UNAVAILABLE");
     assert_eq!(accounts_of(&mira.email).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_proves_the_mailbox_of_an_unproven_account_keeps_no_identity_of_another() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, thief) = (Caller::nobody(), Identity::new(&domain));
+    let credentials = sign_in(&nobody, &provider, &connection, &thief).await.unwrap().credentials.unwrap();
+    unprove_mailbox(&credentials.user).await;
+    let mira = Person::with_email(&nobody, &thief.email).await;
+    assert_eq!(mira.name, credentials.user);
+    let again = sign_in(&nobody, &provider, &connection, &thief).await;
+    refused(again, Code::FailedPrecondition, "LINK_NEEDS_SIGN_IN");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::support::mail::{Mail, about, arrived};
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::rows::unprove_mailbox;
+use crate::support::two_factor::Enrolled;
 
 async fn sign_in(email: &str, password: &str) -> Result<Credentials, Status> {
     let request = AuthenticateRequest {
@@ -137,10 +138,13 @@ async fn whoever_accepted_no_terms_does_so_now() {
 }
 
 #[tokio::test]
-async fn proves_the_mailbox() {
-    let mira = Person::new("mira").await;
-    unprove_mailbox(&mira.name).await;
-    reset(reset_request(&reset_token(&mira.email).await)).await.unwrap();
+async fn proves_the_mailbox_and_keeps_nothing_of_whoever_had_it_not() {
+    let thief = Enrolled::new("mira").await.person;
+    unprove_mailbox(&thief.name).await;
+    reset(reset_request(&reset_token(&thief.email).await)).await.unwrap();
+    let ended = refresh(&thief.credentials.refresh_token).await;
+    refused(ended, Code::Unauthenticated, "REFRESH_TOKEN_INVALID");
+    let mira = Person::signed_in(&Caller::nobody(), &thief.email, OTHER).await;
     assert!(get(&mira.caller, "users/me").await.unwrap().email_verified);
 }
 

@@ -1,10 +1,12 @@
 use sandbox::Caller;
 use tonic::{Code, Status};
 use url::Url;
-use usher_api::identity::{StartTotpEnrollmentRequest, StartTotpEnrollmentResponse};
+use usher_api::identity::{RevokeSessionRequest, StartTotpEnrollmentRequest, StartTotpEnrollmentResponse};
 
+use super::{change_row, id, session_id, session_name};
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{refused, refused_fields};
+use crate::support::request_id;
 use crate::support::two_factor::{App, Enrolled, authenticate, confirm, start};
 
 async fn ask(caller: &Caller, name: &str, password: &str) -> Result<StartTotpEnrollmentResponse, Status> {
@@ -49,6 +51,29 @@ async fn the_password_is_asked_for() {
     let wrong = ask(&mira.caller, "users/me", "not the password").await;
     refused(wrong, Code::PermissionDenied, "CURRENT_PASSWORD_INVALID");
     refused_fields(ask(&mira.caller, "users/me", "").await, &["current_password"]);
+}
+
+#[tokio::test]
+async fn who_has_no_password_must_have_signed_in_a_moment_ago() {
+    let mira = Person::new("mira").await;
+    let forget = "UPDATE account SET password_hash = '' WHERE id = $1";
+    change_row(forget, [id(&mira.name).into()]).await;
+    ask(&mira.caller, "users/me", "").await.unwrap();
+    let age = "UPDATE session SET create_time = create_time - 600000001 WHERE id = $1";
+    change_row(age, [session_id(&mira.credentials).into()]).await;
+    let late = ask(&mira.caller, "users/me", "").await;
+    refused(late, Code::FailedPrecondition, "SIGN_IN_NOT_RECENT");
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_stands_for_no_password() {
+    let mira = Person::new("mira").await;
+    let forget = "UPDATE account SET password_hash = '' WHERE id = $1";
+    change_row(forget, [id(&mira.name).into()]).await;
+    let request = RevokeSessionRequest { name: session_name(&mira.credentials), request_id: request_id() };
+    mira.caller.identity().revoke_session(request).await.unwrap();
+    let ended = ask(&mira.caller, "users/me", "").await;
+    refused(ended, Code::FailedPrecondition, "SIGN_IN_NOT_RECENT");
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 use futures::future::join_all;
 use sandbox::Caller;
 use tonic::{Code, Status};
-use usher_api::identity::{ChangeEmailRequest, RequestEmailVerificationRequest, User, VerifyEmailRequest};
+use usher_api::identity::{
+    ChangeEmailRequest, RequestEmailVerificationRequest, RevokeSessionRequest, User, VerifyEmailRequest,
+};
 
-use super::account_mails::{forget_password, reset_token};
-use super::{change_rows, get, row};
+use super::account_mails::{OTHER, forget_password, reset, reset_request, reset_token};
+use super::{change_rows, get, row, session_name};
 use crate::support::mail::{Mail, about, arrived};
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::refused;
@@ -114,6 +116,27 @@ async fn of_two_who_take_an_address_at_once_one_gets_it() {
         both => panic!("{both:?}"),
     };
     refused::<()>(Err(failed), Code::AlreadyExists, "USER_EXISTS");
+}
+
+/// Whoever knew the password has an access token for some minutes more.
+#[tokio::test]
+async fn a_move_ends_with_the_sessions_in_which_it_may_have_begun() {
+    let (thief, token) = moving(&address("thief")).await;
+    reset(reset_request(&reset_token(&thief.email).await)).await.unwrap();
+    useless(&thief.caller, &token).await;
+    let mira = Person::signed_in(&Caller::nobody(), &thief.email, OTHER).await;
+    useless(&mira.caller, &token).await;
+    assert_eq!(get(&mira.caller, "users/me").await.unwrap().email, thief.email);
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_moves_nobody() {
+    let (thief, token) = moving(&address("thief")).await;
+    let mira = Person::signed_in(&Caller::nobody(), &thief.email, PASSWORD).await;
+    let request = RevokeSessionRequest { name: session_name(&thief.credentials), request_id: request_id() };
+    mira.caller.identity().revoke_session(request).await.unwrap();
+    refused(verify(&thief.caller, &token).await, Code::Unauthenticated, "TOKEN_EXPIRED");
+    verify(&mira.caller, &token).await.unwrap();
 }
 
 #[tokio::test]

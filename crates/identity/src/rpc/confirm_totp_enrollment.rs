@@ -33,8 +33,11 @@ pub(crate) async fn confirm_totp_enrollment(
         challenge::use_up(&change, challenge).await?;
     }
     let before = Factors::of(&*change, account.id).await?;
-    if before.recovering && challenge.is_none() {
-        return Err(Error::SecondFactorRequired);
+    if challenge.is_none() {
+        if before.recovering {
+            return Err(Error::SecondFactorRequired);
+        }
+        session::require_live(service, &*change, caller).await?;
     }
     if !totp::confirm(service, &change, account.id, (&request.totp_code, attempt.time())).await? {
         drop(change);

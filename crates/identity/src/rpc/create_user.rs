@@ -11,7 +11,7 @@ use crate::entity::account::{Column, Model};
 use crate::entity::account_mail::Kind;
 use crate::error::Error;
 use crate::password::{Chosen, Context};
-use crate::{Identity, account, account_mail, second_factor, session};
+use crate::{Identity, account, account_mail};
 
 /// As many as an invitation offers at most.
 const MOST_EXPECTED: usize = 100;
@@ -145,8 +145,7 @@ async fn register(
             (Column::TermsVersion, Expr::value(terms_version)),
             (Column::TermsAcceptTime, Expr::value(now)),
         ];
-        session::end_all(service, change, prepared.id, None).await?;
-        second_factor::remove_all(change, prepared.id).await?;
+        account::dispossess(service, change, prepared.id).await?;
         return account::write(service, change, prepared.id, columns, "user.updated").await;
     }
     let mut row = account::new(service, profile, hash);

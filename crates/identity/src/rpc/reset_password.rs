@@ -10,7 +10,7 @@ use crate::entity::account::{Column, Model, State};
 use crate::entity::account_mail::{self as mail, Kind};
 use crate::error::Error;
 use crate::password::{Chosen, Context};
-use crate::second_factor::{is_enabled, remove_all};
+use crate::second_factor::is_enabled;
 use crate::{account, account_mail, lockout, session};
 
 pub(crate) async fn reset_password(
@@ -87,9 +87,10 @@ async fn reset(
         columns.push((Column::TermsAcceptTime, Expr::value(service.clock.now())));
     }
     let row = account::write(service, change, account.id, columns, "user.password_changed").await?;
-    session::end_all(service, change, row.id, None).await?;
-    if !present.email_verified {
-        remove_all(change, row.id).await?;
+    if present.email_verified {
+        session::end_all(service, change, row.id, None).await?;
+    } else {
+        account::dispossess(service, change, row.id).await?;
     }
     lockout::lift(service, change, &row.address()?).await?;
     let choosing = mail::Column::Kind.is_in(Kind::CHOOSING);

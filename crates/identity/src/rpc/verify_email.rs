@@ -8,7 +8,7 @@ use crate::account_mail::Order;
 use crate::entity::account::{Column, Entity, Model};
 use crate::entity::account_mail::{Kind, Model as Mail};
 use crate::error::Error;
-use crate::{Identity, account, account_mail};
+use crate::{Identity, account, account_mail, session};
 
 pub(crate) async fn verify_email(
     service: &Identity,
@@ -35,6 +35,7 @@ pub(crate) async fn verify_email(
         return Ok(answer);
     }
     let account = account::hold(&change, name).await?;
+    session::require_live(service, &*change, caller).await?;
     account_mail::use_up(&change, &mail).await?;
     let row = match mail.kind {
         Kind::EmailChange => replace(service, &change, &account, &mail).await?,

@@ -91,6 +91,12 @@ pub(crate) async fn confirm(
     Ok(true)
 }
 
+/// Ends an enrolment that was started, within `change`.
+pub(crate) async fn end_enrollment(change: &Change, account: Uuid) -> Result<(), DbErr> {
+    enrollment::Entity::delete_by_id(account).exec(&**change).await?;
+    Ok(())
+}
+
 /// Uses a code up within `change`. False if it is not what the app shows at `now`, or was used.
 pub(crate) async fn spend(
     service: &Identity,
