@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sandbox::{Database, Options, Suite, Topology};
+use sandbox::{Database, Options, Service, Suite, Topology};
 
 /// Starts a suite, runs a command in it, and ends with the command's status.
 ///
@@ -36,6 +36,10 @@ async fn main() -> ExitCode {
     let mut signals = command::Signals::catch();
     let mut options = Options::new(arguments.database, arguments.topology);
     options.postgres_url = arguments.postgres_url;
+    if (arguments.database, arguments.topology) == (Database::Postgres, Topology::Apart) {
+        // So that what replicas have to count together, such as guesses, is counted by two.
+        options.replicas.insert(Service::Identity, 2);
+    }
     let suite = tokio::select! {
         suite = Suite::start(&arguments.folder, &options) => suite.expect("the suite must start"),
         () = signals.next() => return ExitCode::FAILURE,

@@ -22,6 +22,7 @@ mod list_users;
 mod lockout;
 mod lookup_user;
 mod mint_account_mail;
+mod purge;
 mod refresh_session;
 mod regenerate_backup_codes;
 mod request_email_verification;

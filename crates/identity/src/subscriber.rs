@@ -81,6 +81,13 @@ async fn note_member(service: &Identity, fact: &str, payload: &[u8]) -> Result<(
     let news = MemberEvent::decode(payload).map_err(Failure::internal)?;
     let member: MemberName = news.member.parse().map_err(Failure::internal)?;
     let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
+    let change = service.database.change().await?;
+    // What becomes of a destroyed account's memberships is nobody's business any more.
+    match hold(&change, UserName(member.user)).await {
+        Ok(_) => {}
+        Err(Error::UserNotFound { .. }) => return Ok(()),
+        Err(error) => return Err(into_failure(error)),
+    }
     let row = membership::Model {
         account_id: member.user,
         community_id: member.community.0,
@@ -97,8 +104,9 @@ async fn note_member(service: &Identity, fact: &str, payload: &[u8]) -> Result<(
         .to_owned();
     membership::Entity::insert(membership::ActiveModel::from(row).reset_all())
         .on_conflict(newer)
-        .exec_without_returning(&*service.database)
+        .exec_without_returning(&*change)
         .await?;
+    change.commit().await?;
     Ok(())
 }
 

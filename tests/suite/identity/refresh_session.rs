@@ -12,9 +12,13 @@ use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
 
 async fn refresh(token: &str, request_id: &str) -> Result<Credentials, Status> {
+    refresh_at(0, token, request_id).await
+}
+
+async fn refresh_at(replica: usize, token: &str, request_id: &str) -> Result<Credentials, Status> {
     let request =
         RefreshSessionRequest { refresh_token: token.to_owned(), request_id: request_id.to_owned() };
-    let answer = Caller::nobody().identity().refresh_session(request).await?;
+    let answer = Caller::nobody().at_replica(replica).identity().refresh_session(request).await?;
     Ok(answer.into_inner().credentials.expect("they come"))
 }
 
@@ -142,7 +146,8 @@ async fn other_sessions_of_the_person_go_on() {
 async fn of_many_refreshes_at_once_one_succeeds() {
     let session = session().await;
     let request_ids: Vec<_> = (0..32).map(|_| request_id()).collect();
-    let answers = join_all(request_ids.iter().map(|id| refresh(&session.refresh_token, id))).await;
+    let all = request_ids.iter().enumerate();
+    let answers = join_all(all.map(|(place, id)| refresh_at(place, &session.refresh_token, id))).await;
     let (fresh, refusals): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!(fresh.len(), 1);
     for refusal in refusals {
