@@ -76,7 +76,10 @@ async fn main() {
     let (first, deep) = (bench.page(0).await, bench.page(DEPTH).await);
     let good = passwords::assess(&suite.description, bench.time, false).await;
     let laborious = passwords::assess(&suite.description, bench.time, true).await;
-    let refusals = passwords::sign_in_refusals(&suite.description, arguments.sign_ins).await;
+    let pairs = arguments.sign_ins;
+    let refusals = passwords::sign_in_refusals(&suite.description, pairs, false).await;
+    let locks = passwords::sign_in_refusals(&suite.description, pairs / 3, true).await;
+    let resets = passwords::reset_requests(&suite.description, pairs).await;
 
     println!("\n{:44} {:>10} {:>10} {:>10}", "", "per second", "p50 ms", "p99 ms");
     for (name, measured) in [
@@ -97,9 +100,13 @@ async fn main() {
     println!("the large tree takes {:.2} times the small one", check.median() / small.median());
     println!("a check in a batch takes {:.3} of one alone", batch.median() / BATCH as f64 / check.median());
     println!("page 100 takes {:.2} times page 1", deep.median() / first.median());
-    println!(
-        "\nrefused sign-ins: the one to accounts with another password, the other without an account\n{refusals}"
-    );
+    for (what, compared) in [
+        ("refused sign-ins: the one to accounts with another password", &refusals),
+        ("sign-ins that lock the address: the one of accounts", &locks),
+        ("forgotten passwords: the one of accounts", &resets),
+    ] {
+        println!("\n{what}, the other without an account\n{compared}");
+    }
     for complaint in suite.stop() {
         eprintln!("bench: {complaint}");
     }

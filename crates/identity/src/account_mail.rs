@@ -86,6 +86,21 @@ pub(crate) async fn notify(
     order(service, change, Order { kind, account: Some(account), email: &email, source: None }).await
 }
 
+/// Has whoever reads mail to `email` told what happened to his account, within `change`. Whether there is one is looked for when
+/// the mail is about to leave, so that nothing here takes longer for it.
+pub(crate) async fn notify_mailbox(
+    service: &Identity,
+    change: &Change,
+    kind: Kind,
+    email: &EmailAddress,
+) -> Result<(), Error> {
+    let to_address = Column::Kind.eq(kind).and(Column::EmailCanonical.eq(email.canonical()));
+    if wait(change, &ACCOUNT_LIMIT, to_address).await?.is_some() {
+        return Ok(());
+    }
+    order(service, change, Order { kind, account: None, email, source: None }).await
+}
+
 /// Makes others wait who want to do something with the same address, until `change` ends.
 pub(crate) async fn hold_address(
     service: &Identity,

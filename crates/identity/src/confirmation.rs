@@ -34,7 +34,7 @@ pub(crate) async fn confirm(
     let whereabouts = Whereabouts { device: String::new(), source: caller.source };
     let attempt = lockout::begin(service, Target::Confirmation(account.name()), &whereabouts).await?;
     if !service.hasher.matches(password, Some(account.password_hash.clone())).await? {
-        attempt.fail(service, None).await?;
+        attempt.fail(service, None, None).await?;
         return Err(Error::CurrentPasswordInvalid);
     }
     let change = service.database.change().await?;

@@ -22,7 +22,7 @@ use crate::entity::{account::Model as Account, sign_in_guard as guard};
 use crate::error::Error;
 use crate::session::Whereabouts;
 use crate::throttle::Limit;
-use crate::{Identity, account, account_mail};
+use crate::{Identity, account_mail};
 
 /// `[identity.lockout]`: how many passwords may be tried.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -211,8 +211,20 @@ impl Attempt {
         reset(change, &guard, None).await
     }
 
-    /// Notes that it was wrong, and locks the address if that was once too often.
-    pub(crate) async fn fail(self, service: &Identity, account: Option<&Account>) -> Result<(), Error> {
+    /// Gives its place back: whether it was right was not the question in the end.
+    pub(crate) async fn withdraw(self, service: &Identity) -> Result<(), Error> {
+        Entity::delete_by_id(self.row.id).exec(&*service.database).await?;
+        Ok(())
+    }
+
+    /// Notes that it was wrong, and locks the address if that was once too often. That is told to `mailbox`, if it has an account;
+    /// what is done here is the same if it has none.
+    pub(crate) async fn fail(
+        self,
+        service: &Identity,
+        account: Option<&Account>,
+        mailbox: Option<&EmailAddress>,
+    ) -> Result<(), Error> {
         let change = service.database.change().await?;
         let guard = hold(&change, &self.row.address_key).await?;
         let before = failures(&change, &guard, self.within).await?;
@@ -222,7 +234,10 @@ impl Attempt {
         self.settle(&change, account, outcome).await?;
         if locks {
             reset(&change, &guard, Some(guard.hold_time.after(lockout.duration))).await?;
-            tell_locked(service, &change, account).await?;
+            if let Some(email) = mailbox {
+                account_mail::notify_mailbox(service, &change, Kind::AccountLocked, email).await?;
+            }
+            tracing::warn!(user = ?account.map(Account::name), "signing in locked after failures");
         }
         change.commit().await?;
         Ok(())
@@ -258,14 +273,6 @@ pub(crate) async fn unlock_time(
     let key = Target::SignIn(email).key(service);
     let guard = guard::Entity::find_by_id(key).one(&*service.database).await?;
     Ok(guard.and_then(|guard| guard.unlock_time))
-}
-
-/// Tells that the account is locked. An address without one has nobody to be told.
-async fn tell_locked(service: &Identity, change: &Change, account: Option<&Account>) -> Result<(), Error> {
-    let Some(account) = account else { return Ok(()) };
-    tracing::warn!(user = %account.name(), "account {} locked after failures to sign in", account.id);
-    account_mail::notify(service, change, Kind::AccountLocked, account).await?;
-    account::tell(service, change, account, "user.locked", service.clock.now()).await
 }
 
 /// Waits for other attempts with the same address, keeps them waiting until `change` ends, and tells what time it is.

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use sandbox::Service;
+use sandbox::{Caller, Service};
 use sea_orm::{ConnectionTrait as _, Statement};
 use tonic::{Code, Status};
-use usher_api::identity::{AuthenticateRequest, Credentials};
+use usher_api::identity::{AuthenticateRequest, Credentials, MintAccountMailRequest};
 use usher_runtime::Clock;
 use uuid::Uuid;
 
-use super::{change_row, refresh};
+use super::account_mails::{count, mail_to, skipped};
+use super::{change_row, id, refresh, row};
 use crate::support::address;
+use crate::support::mail::about;
 use crate::support::people::{PASSWORD, Person};
 use crate::support::refusal::{reason, refused, throttled};
 use crate::support::rows::database;
@@ -108,10 +110,36 @@ async fn any_number_may_sign_in_at_once() {
 }
 
 #[tokio::test]
+async fn a_right_password_that_opens_nothing_takes_no_place() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    let deactivate = "UPDATE account SET state = 'deactivated' WHERE id = $1";
+    change_row(deactivate, [id(&mira.name).into()]).await;
+    for _ in 0..7 {
+        let answer = source.sign_in(&mira.email).await;
+        refused(answer, Code::FailedPrecondition, "USER_NOT_ACTIVE");
+    }
+}
+
+#[tokio::test]
 async fn an_address_without_an_account_is_locked_like_any_other() {
     let (nobody, source) = (address("nobody"), Source::new());
     source.fail(&nobody, 5).await;
     source.is_locked(&nobody).await;
+    // As much is done as for an account, until the mail is about to leave.
+    assert_eq!(count(&nobody, "account_locked").await, 1);
+    skipped(&mail_to(&nobody).await).await;
+}
+
+#[tokio::test]
+async fn that_an_account_is_locked_is_mailed_to_its_person_and_told_once() {
+    let (mira, source) = (Person::new("mira").await, Source::new());
+    source.fail(&mira.email, 5).await;
+    assert!(about(&mira.email, "locked").await.text.contains("works again from"));
+    let mail = MintAccountMailRequest { name: mail_to(&mira.email).await };
+    Caller::nobody().service("notifier").identity().mint_account_mail(mail).await.unwrap();
+    let told = "SELECT count(*) FROM outbox WHERE resource = $1 AND kind = 'user.locked'";
+    let told = row(told, [mira.name.as_str().into()]).await;
+    assert_eq!(told.try_get_by_index::<i64>(0).unwrap(), 1);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use usher_api::identity as pb;
-use usher_runtime::{Caller, EmailAddress, Failure, Violations};
+use usher_runtime::{Caller, Change, EmailAddress, Failure, Violations};
 
 use crate::Identity;
 use crate::account::hold_active;
@@ -32,14 +32,15 @@ pub(crate) async fn authenticate(
     let stored = found.as_ref().map(|account| account.password_hash.clone());
     let matches = service.hasher.matches(&password, stored).await?;
     let Some(account) = found.as_ref().filter(|_| matches) else {
-        attempt.fail(service, found.as_ref()).await?;
+        attempt.fail(service, found.as_ref(), Some(&email)).await?;
         return Err(Error::CredentialsInvalid);
     };
     let hash = renew_outdated(service, account, &password).await?;
     let change = service.database.change().await?;
-    // The password may have been changed while the old one was compared.
-    if hold_active(&change, account.name()).await?.password_hash != hash {
-        return Err(Failure::ConcurrentChange.into());
+    if let Err(error) = require_usable(&change, account, &hash).await {
+        drop(change);
+        attempt.withdraw(service).await?;
+        return Err(error);
     }
     Ok(match admit(service, change, account, whereabouts, attempt).await? {
         Admission::Session(credentials) => {
@@ -49,6 +50,15 @@ pub(crate) async fn authenticate(
             pb::AuthenticateResponse { credentials: None, challenge: Some(challenge) }
         }
     })
+}
+
+/// Refuses an account that cannot be used. It stays usable until `change` ends.
+async fn require_usable(change: &Change, account: &Model, hash: &str) -> Result<(), Error> {
+    // The password may have been changed while the old one was compared.
+    if hold_active(change, account.name()).await?.password_hash == hash {
+        return Ok(());
+    }
+    Err(Failure::ConcurrentChange.into())
 }
 
 /// The hash of the password, made anew if it was made with less work than today.

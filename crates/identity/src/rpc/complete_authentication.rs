@@ -33,7 +33,7 @@ pub(crate) async fn complete_authentication(
     challenge::use_up(&change, &challenge).await?;
     if !is_right(service, &change, &account, (&proof, attempt.time())).await? {
         drop(change);
-        attempt.fail(service, Some(&account)).await?;
+        attempt.fail(service, Some(&account), Some(&account.address()?)).await?;
         return Err(Error::SecondFactorInvalid);
     }
     if let Proof::RecoveryCode(_) = proof {

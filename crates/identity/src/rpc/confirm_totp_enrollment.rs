@@ -41,7 +41,7 @@ pub(crate) async fn confirm_totp_enrollment(
     }
     if !totp::confirm(service, &change, account.id, (&request.totp_code, attempt.time())).await? {
         drop(change);
-        attempt.fail(service, None).await?;
+        attempt.fail(service, None, None).await?;
         return Err(Error::SecondFactorInvalid);
     }
     let current = caller.person.as_ref().filter(|_| challenge.is_none()).map(|person| person.session);

@@ -6,10 +6,10 @@ use usher_runtime::{SecretToken, Violations};
 
 use crate::account_mail::{TOKEN_PREFIX, account_of, live};
 use crate::entity::account::{Column as AccountColumn, Entity as Accounts, Model as Account, State};
-use crate::entity::account_mail::{Entity, Kind, Model};
+use crate::entity::account_mail::{Column, Entity, Kind, Model};
 use crate::entity::account_mail_token as token;
 use crate::error::Error;
-use crate::{Identity, lockout};
+use crate::{Identity, account, lockout};
 
 pub(crate) async fn mint_account_mail(
     service: &Identity,
@@ -25,6 +25,9 @@ pub(crate) async fn mint_account_mail(
         return Err(Error::MailEnded);
     }
     let locked = mail.kind == Kind::AccountLocked;
+    if locked && mail.account_id.is_none() {
+        tell_locked(service, &mail, &account).await?;
+    }
     let unlock_time = if locked { lockout::unlock_time(service, &account.address()?).await? } else { None };
     let changed = mail.kind == Kind::EmailChanged;
     Ok(pb::MintAccountMailResponse {
@@ -58,6 +61,22 @@ async fn is_needed(service: &Identity, mail: &Model, account: &Account) -> Resul
         | Kind::TwoFactorDisabled
         | Kind::TwoFactorReset => true,
     })
+}
+
+/// Tells once that the account is locked. Only now is it known to be one.
+async fn tell_locked(service: &Identity, mail: &Model, account: &Account) -> Result<(), Error> {
+    let change = service.database.change().await?;
+    let found = Entity::update_many()
+        .col_expr(Column::AccountId, Expr::value(account.id))
+        .filter(Column::Id.eq(mail.id))
+        .filter(Column::AccountId.is_null())
+        .exec(&*change)
+        .await?;
+    if found.rows_affected == 1 {
+        account::tell(service, &change, account, "user.locked", service.clock.now()).await?;
+        change.commit().await?;
+    }
+    Ok(())
 }
 
 /// A new link, if the mail has one.

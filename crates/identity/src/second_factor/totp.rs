@@ -145,7 +145,14 @@ mod tests {
 
     /// Of RFC 6238, appendix B, of which six digits are the end of eight.
     const SECRET: &[u8] = b"12345678901234567890";
-    const VECTORS: [(i64, &str); 3] = [(59, "287082"), (1_111_111_109, "081804"), (20_000_000_000, "353130")];
+    const VECTORS: [(i64, &str); 6] = [
+        (59, "287082"),
+        (1_111_111_109, "081804"),
+        (1_111_111_111, "050471"),
+        (1_234_567_890, "005924"),
+        (2_000_000_000, "279037"),
+        (20_000_000_000, "353130"),
+    ];
 
     fn step(code: &str, seconds: i64) -> Option<i64> {
         step_of(&builder(SECRET).build().unwrap(), code, Timestamp(seconds * 1_000_000))
