@@ -26,7 +26,11 @@ pub(crate) async fn reset_password(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    let mail = account_mail::find(service, &Kind::CHOOSING, &request.token).await?;
+    let mail = match account_mail::find(service, &Kind::CHOOSING, &request.token).await {
+        Ok(mail) => mail,
+        // The same request, sent twice at once, may have used the link a moment ago.
+        Err(error) => return once.earlier_answer(&*service.database).await?.ok_or(error),
+    };
     let account = account_mail::account_of(service, &mail).await?;
     let account = account.filter(|account| account.email_canonical == mail.email_canonical);
     let account = account.ok_or(Error::MailTokenInvalid)?;

@@ -24,7 +24,11 @@ pub(crate) async fn verify_email(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    let mail = account_mail::find(service, &Kind::PROVING, &request.token).await?;
+    let mail = match account_mail::find(service, &Kind::PROVING, &request.token).await {
+        Ok(mail) => mail,
+        // The same request, sent twice at once, may have used the link a moment ago.
+        Err(error) => return once.earlier_answer(&*service.database).await?.ok_or(error),
+    };
     // Whoever has the mailbox but did not ask must not make it that of another person's account.
     if mail.account_id != Some(name.0) {
         return Err(Error::MailTokenInvalid);
