@@ -14,7 +14,7 @@ use usher_api::identity::identity_service_client::IdentityServiceClient;
 use usher_api::invitation::invitation_service_client::InvitationServiceClient;
 use usher_api::notifier::notifier_service_client::NotifierServiceClient;
 use usher_runtime::Clock;
-use usher_runtime::caller::USER_AUTHORIZATION;
+use usher_runtime::caller::{ON_BEHALF_OF, USER_AUTHORIZATION};
 use usher_runtime::service_token::{Signer, read_signing_key};
 
 use crate::until::PATIENCE;
@@ -36,6 +36,7 @@ pub struct Caller {
 pub struct Tokens {
     authorization: Option<String>,
     on_behalf_of: Option<String>,
+    represented: Option<String>,
 }
 
 /// A client that calls as somebody.
@@ -50,6 +51,10 @@ impl Interceptor for Tokens {
                 let value = MetadataValue::try_from(format!("Bearer {token}"));
                 request.metadata_mut().insert(name, value.expect("tokens are ASCII"));
             }
+        }
+        if let Some(user) = &self.represented {
+            let value = MetadataValue::try_from(user).expect("names are ASCII");
+            request.metadata_mut().insert(ON_BEHALF_OF, value);
         }
         Ok(request)
     }
@@ -70,7 +75,7 @@ impl Caller {
     /// Whoever this token stands for.
     #[must_use]
     pub fn bearing(&self, token: &str) -> Self {
-        let tokens = Tokens { authorization: Some(token.to_owned()), on_behalf_of: None };
+        let tokens = Tokens { authorization: Some(token.to_owned()), ..Tokens::default() };
         Self { tokens, ..self.clone() }
     }
 
@@ -80,11 +85,19 @@ impl Caller {
         self.bearing(&service_token(&self.suite, name))
     }
 
-    /// The service, acting for the person with this access token.
+    /// The service, acting for the person with this access token, or the program with this API key.
     #[must_use]
     pub fn on_behalf_of(&self, access_token: &str) -> Self {
         let mut caller = self.clone();
         caller.tokens.on_behalf_of = Some(access_token.to_owned());
+        caller
+    }
+
+    /// The same caller, saying that it calls on behalf of `user`, `users/{user}`.
+    #[must_use]
+    pub fn representing(&self, user: &str) -> Self {
+        let mut caller = self.clone();
+        caller.tokens.represented = Some(user.to_owned());
         caller
     }
 

@@ -5,19 +5,23 @@ mod batch_check_access;
 mod check_access;
 mod check_grants;
 mod consistency_token;
+mod create_api_key;
 mod create_community;
 mod create_connection;
 mod create_member;
 mod create_role;
+mod create_service_account;
 mod crossed_ids;
 mod deactivate_user;
 mod delete_community;
 mod delete_connection;
 mod delete_member;
 mod delete_role;
+mod delete_service_account;
 mod delete_user;
 mod deregister_permissions;
 mod explain_access;
+mod get_api_key;
 mod get_community;
 mod get_community_image;
 mod get_community_settings;
@@ -25,9 +29,11 @@ mod get_connection;
 mod get_member;
 mod get_role;
 mod get_role_usage;
+mod get_service_account;
 mod last_administrator;
 mod leave_community;
 mod list_accessible_communities;
+mod list_api_keys;
 mod list_communities;
 mod list_connections;
 mod list_effective_roles;
@@ -35,22 +41,28 @@ mod list_members;
 mod list_members_with_access;
 mod list_permissions;
 mod list_roles;
+mod list_service_accounts;
+mod programs;
 mod random_trees;
 mod reactivate_community;
 mod reactivate_member;
 mod reactivate_user;
 mod register_permissions;
 mod reset_member_two_factor;
+mod revoke_api_key;
 mod suspend_community;
 mod suspend_member;
 mod undelete_community;
 mod undelete_user;
+mod update_api_key;
 mod update_community;
 mod update_community_image;
 mod update_community_settings;
 mod update_connection;
 mod update_member;
 mod update_role;
+mod update_service_account;
+mod update_service_account_access;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -101,6 +113,7 @@ fn application(root: &str, inviter: &str, invitee: &str, grants: Vec<Grant>) -> 
         invitee: invitee.to_owned(),
         grants,
         request_id: request_id(),
+        on_behalf_of: String::new(),
     }
 }
 
@@ -156,6 +169,7 @@ async fn may(user: &str, community: &str, permission: &str) -> bool {
         community: community.to_owned(),
         permission: permission.to_owned(),
         consistency_token: String::new(),
+        on_behalf_of: String::new(),
     };
     let answer = Caller::nobody().service("alerts").community().check_access(request).await;
     answer.expect("the check is answered").into_inner().allowed

@@ -1,6 +1,7 @@
 //! What tests say often.
 
 pub mod acts;
+pub mod keys;
 pub mod mail;
 pub mod oidc;
 pub mod people;

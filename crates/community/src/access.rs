@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use usher_api::name::{CommunityName, UserName};
+use usher_api::name::{CommunityName, PrincipalName};
 use usher_runtime::Timestamp;
 
-use crate::catalogue::{Catalogue, Permission, ROLES_ASSIGN};
+use crate::catalogue::{Catalogue, Permission, REPRESENT, ROLES_ASSIGN};
 use crate::entity::community::{Kind, State};
 use crate::role::RoleId;
 
@@ -43,8 +43,20 @@ pub(crate) struct HeldRole {
     pub(crate) suspended: bool,
     /// The invitation that brought it. Empty if none did.
     pub(crate) invitation: String,
-    pub(crate) granted_by: UserName,
+    pub(crate) granted_by: PrincipalName,
     pub(crate) grant_time: Timestamp,
+}
+
+/// A permission that was given to a program, in the community in question or in the one above.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeldPermission {
+    pub(crate) permission: String,
+    /// Where it was given: there, or in the community above.
+    pub(crate) given_in: CommunityName,
+    /// Whether it counts in the communities inside `given_in`.
+    pub(crate) inherits: bool,
+    /// What keeps the program from doing anything, wherever.
+    pub(crate) ended: Option<Obstacle>,
 }
 
 /// What keeps a role from counting, or from giving a permission.
@@ -60,6 +72,14 @@ pub(crate) enum Obstacle {
     CommunitySuspended,
     /// The community, or the one above, is deleted.
     CommunityDeleted,
+    /// The API key was revoked.
+    KeyRevoked,
+    /// The API key has expired.
+    KeyExpired,
+    /// The service account is disabled.
+    AccountDisabled,
+    /// The service account may not act on behalf of people there.
+    NotRepresenting,
 }
 
 /// The community in which somebody is judged.
@@ -82,26 +102,44 @@ impl Place {
     }
 }
 
-/// Where one person stands in one community: every role that was given to him there and above. What he may do
-/// is the union of those that count.
+/// Where somebody stands in one community: every role that was given to a person there and above, or every permission that was given
+/// to a program. What he may do is the union of those that count; on behalf of a person, only what that one may do, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// `None` if there is no such community. Then nobody has roles there.
     pub(crate) place: Option<Place>,
+    /// Of a person.
     pub(crate) roles: Vec<HeldRole>,
+    /// Of a program.
+    pub(crate) given: Vec<HeldPermission>,
+    /// Where the person stands on whose behalf a service account acts.
+    pub(crate) represented: Option<Box<Self>>,
 }
 
 impl Standing {
     /// Everything that keeps `held`, one of the roles, from counting here.
     pub(crate) fn obstacles(&self, held: &HeldRole) -> Vec<Obstacle> {
+        let suspended = held.suspended.then_some(Obstacle::MemberSuspended);
+        self.obstacles_to(held.given_in, held.inherits, suspended)
+    }
+
+    /// Everything that keeps `held`, one of the permissions of a program, from counting here.
+    fn obstacles_to_given(&self, held: &HeldPermission) -> Vec<Obstacle> {
+        self.obstacles_to(held.given_in, held.inherits, held.ended)
+    }
+
+    fn obstacles_to(
+        &self,
+        given_in: CommunityName,
+        inherits: bool,
+        ended: Option<Obstacle>,
+    ) -> Vec<Obstacle> {
         let Some(place) = self.place else { return vec![Obstacle::NotInherited] };
         let mut obstacles = Vec::new();
-        if held.given_in != place.community && !held.inherits {
+        if given_in != place.community && !inherits {
             obstacles.push(Obstacle::NotInherited);
         }
-        if held.suspended {
-            obstacles.push(Obstacle::MemberSuspended);
-        }
+        obstacles.extend(ended);
         let is = |state| place.state == state || place.root_state == state;
         if is(State::Suspended) {
             obstacles.push(Obstacle::CommunitySuspended);
@@ -119,7 +157,37 @@ impl Standing {
 
     /// Whether he may do what `permission` allows, as far as `reach`.
     pub(crate) fn allows(&self, permission: &Permission, reach: Reach) -> bool {
-        self.reaching(reach).any(|held| permission.held_by(held.role))
+        let holds = self.reaching(reach).any(|held| permission.held_by(held.role));
+        if !holds && !self.was_given(&permission.name, reach) {
+            return false;
+        }
+        match &self.represented {
+            None => true,
+            Some(person) => self.was_given(REPRESENT, reach) && person.allows(permission, reach),
+        }
+    }
+
+    /// Whether a permission that counts was given to the program, as far as `reach`.
+    fn was_given(&self, permission: &str, reach: Reach) -> bool {
+        self.given.iter().any(|held| {
+            held.permission == permission
+                && (reach == Reach::Here || held.inherits)
+                && self.obstacles_to_given(held).is_empty()
+        })
+    }
+
+    /// For each time that `permission` was given to the program, everything that keeps it from counting here.
+    pub(crate) fn explain_given(
+        &self,
+        permission: &Permission,
+    ) -> impl Iterator<Item = (&HeldPermission, Vec<Obstacle>)> {
+        let silent = self.represented.is_some() && !self.was_given(REPRESENT, Reach::Here);
+        let given = self.given.iter().filter(|held| held.permission == permission.name);
+        given.map(move |held| {
+            let mut obstacles = self.obstacles_to_given(held);
+            obstacles.extend(silent.then_some(Obstacle::NotRepresenting));
+            (held, obstacles)
+        })
     }
 
     /// For each role, everything that keeps it from giving `permission` here. He may do it if one of them meets no obstacle.
@@ -144,7 +212,8 @@ impl Standing {
     pub(crate) fn as_if_active(&self) -> Self {
         let place =
             self.place.map(|place| Place { state: State::Active, root_state: State::Active, ..place });
-        Self { place, roles: self.roles.clone() }
+        let represented = self.represented.as_ref().map(|person| Box::new(person.as_if_active()));
+        Self { place, represented, ..self.clone() }
     }
 
     fn reaching(&self, reach: Reach) -> impl Iterator<Item = &HeldRole> {
@@ -182,6 +251,7 @@ mod laws;
 mod tests {
     use std::collections::HashSet;
 
+    use usher_api::name::UserName;
     use uuid::Uuid;
 
     use super::*;
@@ -218,7 +288,7 @@ mod tests {
             inherits: *inherits,
             suspended: false,
             invitation: String::new(),
-            granted_by: UserName(Uuid::nil()),
+            granted_by: UserName(Uuid::nil()).into(),
             grant_time: Timestamp(0),
         };
         let place = Place {
@@ -228,7 +298,7 @@ mod tests {
             state: State::Active,
             root_state: State::Active,
         };
-        Standing { place: Some(place), roles: roles.iter().map(held).collect() }
+        Standing { place: Some(place), roles: roles.iter().map(held).collect(), ..Standing::default() }
     }
 
     fn built_in(role: BuiltInRole) -> RoleId {
@@ -278,6 +348,46 @@ mod tests {
         assert_eq!(beyond(&assigner, TRIAGE, Reach::Subtree), ["alerts.close"]);
         let missing = beyond(&assigner, built_in(BuiltInRole::Admin), Reach::Here);
         assert_eq!(missing, ["alerts.close", "alerts.purge", "invitations.create"]);
+    }
+
+    /// A program that was given these permissions.
+    fn program(permissions: &[&str], inherits: bool) -> Standing {
+        let given = permissions.iter().map(|permission| HeldPermission {
+            permission: (*permission).to_owned(),
+            given_in: HERE,
+            inherits,
+            ended: None,
+        });
+        Standing { given: given.collect(), ..holder(&[]) }
+    }
+
+    #[test]
+    fn a_program_does_what_it_was_given_as_long_as_nothing_ended_it() {
+        let catalogue = catalogue();
+        let alerts = program(&["alerts.view", "gone.view"], false);
+        assert_eq!(alerts.permissions(&catalogue, Reach::Here), BTreeSet::from(["alerts.view"]));
+        assert!(alerts.permissions(&catalogue, Reach::Subtree).is_empty());
+        for obstacle in [Obstacle::KeyRevoked, Obstacle::KeyExpired, Obstacle::AccountDisabled] {
+            let mut ended = alerts.clone();
+            ended.given.iter_mut().for_each(|held| held.ended = Some(obstacle));
+            assert!(ended.permissions(&catalogue, Reach::Here).is_empty());
+        }
+    }
+
+    #[test]
+    fn on_behalf_of_a_person_only_what_both_may_do_is_allowed() {
+        let catalogue = catalogue();
+        let on_behalf = |account: Standing, person: &Standing| {
+            let acting = Standing { represented: Some(Box::new(person.clone())), ..account };
+            acting.permissions(&catalogue, Reach::Here).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let admin = holder(&[(built_in(BuiltInRole::Admin), false)]);
+        let guest = holder(&[(built_in(BuiltInRole::Guest), false)]);
+        let given = ["alerts.view", "alerts.purge", REPRESENT];
+        assert_eq!(on_behalf(program(&given, true), &admin), ["alerts.purge", "alerts.view"]);
+        assert_eq!(on_behalf(program(&given, true), &guest), ["alerts.view"]);
+        assert!(on_behalf(program(&given[..2], true), &admin).is_empty(), "it may represent nobody");
+        assert!(on_behalf(program(&given, true), &holder(&[])).is_empty());
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Reading from the database what `access.rs` judges by.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sea_orm::sea_query::{
     Alias, CaseStatement, Condition, Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement, Value,
 };
 use sea_orm::{ConnectionTrait, DbErr, JoinType, QueryResult};
-use usher_api::name::{CommunityName, UserName};
-use usher_runtime::{Caller, Failure};
+use usher_api::name::{CommunityName, PrincipalName, UserName};
+use usher_runtime::{Actor, Caller, Failure, database};
 use uuid::Uuid;
 
 use crate::Community;
@@ -16,10 +17,25 @@ use crate::catalogue::{ByName, Permission};
 use crate::consistency::ConsistencyToken;
 use crate::entity::{community, member, member_role, permission, role_permission};
 use crate::error::Error;
+use crate::programs::{self, Programs};
 use crate::role::RoleId;
 
-/// A person in a community.
-pub(crate) type Asked = (UserName, CommunityName);
+/// Somebody in a community.
+pub(crate) type Asked = (PrincipalName, CommunityName);
+
+/// Somebody in a community, and a permission that is asked about; an empty one for all.
+pub(crate) type Question = (PrincipalName, CommunityName, String);
+
+/// What must be read to judge whether `actor` may do in `community` what `permission` allows.
+pub(crate) fn questions(
+    actor: impl Into<Actor>,
+    community: CommunityName,
+    permission: &str,
+) -> impl Iterator<Item = Question> {
+    let actor: Actor = actor.into();
+    let principals = std::iter::once(actor.principal).chain(actor.on_behalf_of.map(Into::into));
+    principals.map(move |principal| (principal, community, permission.to_owned()))
+}
 
 /// The name of the table of what is asked.
 const ASKED: &str = "asked";
@@ -35,13 +51,13 @@ pub(crate) struct Holdings {
 }
 
 impl Holdings {
-    /// Reads where each person stands, in one statement however many there are.
-    pub(crate) async fn load(
+    /// Reads where each of these stands, in one statement however many there are.
+    pub(crate) async fn load<A: Into<Actor>>(
         connection: &impl ConnectionTrait,
-        asked: impl IntoIterator<Item = Asked>,
+        asked: impl IntoIterator<Item = (A, CommunityName)>,
     ) -> Result<Self, DbErr> {
-        let asked = asked.into_iter().map(|(user, community)| (user, community, String::new())).collect();
-        Ok(Self::load_with(connection, &asked, None).await?.0)
+        let asked = asked.into_iter().flat_map(|(actor, community)| questions(actor, community, ""));
+        Ok(Self::load_with(connection, &asked.collect(), None).await?.0)
     }
 
     /// As [`Self::load`], with a permission for each that is asked about: whether there is one of this name and which of the
@@ -49,20 +65,33 @@ impl Holdings {
     /// scope the database was at.
     pub(crate) async fn load_with(
         connection: &impl ConnectionTrait,
-        asked: &BTreeSet<(UserName, CommunityName, String)>,
+        asked: &BTreeSet<Question>,
         token: Option<&ConsistencyToken>,
     ) -> Result<(Self, Option<i64>), DbErr> {
         let mut holdings = Self::default();
         if asked.is_empty() {
             return Ok((holdings, None));
         }
+        let programs = Programs::among(asked);
+        let mut query = roles_given(asked, token);
+        if !programs.is_empty() {
+            programs::join_what_was_given(&mut query, &place_looked_at(), database::now(connection));
+        }
         let (mut reached, mut seen) = (None, HashSet::new());
-        for row in connection.query_all(&roles_given(asked, token)).await? {
+        for row in connection.query_all(&query).await? {
             if token.is_some() {
                 reached = row.try_get("", "revision")?;
             }
             holdings.note_permission(&row)?;
-            holdings.note_role(&row, &mut seen)?;
+            let id: Uuid = row.try_get("", "asked_user")?;
+            for program in programs.with_id(id) {
+                if let Some(standing) = holdings.note_place(&row, program)? {
+                    programs::note_given(&row, program, standing)?;
+                }
+            }
+            if programs.asks_about_user(id) {
+                holdings.note_role(&row, UserName(id), &mut seen)?;
+            }
         }
         for standing in holdings.by_asked.values_mut() {
             standing.roles.sort_by_key(|held| (held.role, held.inherits, held.given_in));
@@ -85,16 +114,11 @@ impl Holdings {
     fn note_role(
         &mut self,
         row: &QueryResult,
+        user: UserName,
         seen: &mut HashSet<(Asked, CommunityName, RoleId, bool)>,
     ) -> Result<(), DbErr> {
-        let asked =
-            (UserName(row.try_get("", "asked_user")?), CommunityName(row.try_get("", "asked_community")?));
-        let Some(kind) = row.try_get("", "kind")? else { return Ok(()) };
-        let (state, root_state) = (row.try_get("", "state")?, row.try_get("", "root_state")?);
-        let standing = self.by_asked.entry(asked).or_default();
-        let root = CommunityName(row.try_get("", "root_id")?);
-        standing.place = Some(Place { community: asked.1, kind, root, state, root_state });
-
+        let Some(standing) = self.note_place(row, user.into())? else { return Ok(()) };
+        let asked = (user.into(), CommunityName(row.try_get("", "asked_community")?));
         let Some(role) = row.try_get::<Option<String>>("", "role_id")? else { return Ok(()) };
         // A newer version of the program may have given a role that this one does not know. It counts for nothing here, and
         // takes nothing from the others.
@@ -110,15 +134,42 @@ impl Holdings {
             inherits,
             suspended: row.try_get::<member::State>("", "member_state")? != member::State::Active,
             invitation: row.try_get("", "invitation")?,
-            granted_by: UserName(row.try_get("", "granted_by")?),
+            granted_by: member_role::giver(
+                row.try_get("", "granted_by")?,
+                &row.try_get::<String>("", "granted_by_program")?,
+            ),
             grant_time: row.try_get("", "create_time")?,
         });
         Ok(())
     }
 
-    /// Where `user` stands in `community`, which must have been asked about.
-    pub(crate) fn of(&self, user: UserName, community: CommunityName) -> &Standing {
-        self.by_asked.get(&(user, community)).unwrap_or(&self.nothing)
+    /// The standing that `row` is about, with its place. `None` if there is no such community.
+    fn note_place(
+        &mut self,
+        row: &QueryResult,
+        principal: PrincipalName,
+    ) -> Result<Option<&mut Standing>, DbErr> {
+        let community = CommunityName(row.try_get("", "asked_community")?);
+        let Some(kind) = row.try_get("", "kind")? else { return Ok(None) };
+        let (state, root_state) = (row.try_get("", "state")?, row.try_get("", "root_state")?);
+        let root = CommunityName(row.try_get("", "root_id")?);
+        let standing = self.by_asked.entry((principal, community)).or_default();
+        standing.place = Some(Place { community, kind, root, state, root_state });
+        Ok(Some(standing))
+    }
+
+    /// Where `actor` stands in `community`, which must have been asked about.
+    pub(crate) fn of(&self, actor: impl Into<Actor>, community: CommunityName) -> Cow<'_, Standing> {
+        let actor: Actor = actor.into();
+        let of = |principal| self.by_asked.get(&(principal, community)).unwrap_or(&self.nothing);
+        let own = of(actor.principal);
+        match actor.on_behalf_of {
+            None => Cow::Borrowed(own),
+            Some(user) => {
+                let represented = Some(Box::new(of(user.into()).clone()));
+                Cow::Owned(Standing { represented, ..own.clone() })
+            }
+        }
     }
 
     /// The permission `name`, which must have been asked about.
@@ -135,16 +186,13 @@ impl Holdings {
 
 /// One row for each role that was given in each place that is asked about or above it, and at least one for each place. What
 /// is asked is a table of its own in the statement: people, communities and permissions listed apart would multiply.
-fn roles_given(
-    asked: &BTreeSet<(UserName, CommunityName, String)>,
-    token: Option<&ConsistencyToken>,
-) -> SelectStatement {
+fn roles_given(asked: &BTreeSet<Question>, token: Option<&ConsistencyToken>) -> SelectStatement {
     // Two rows for each, one to look there and one to look above. "There or above" in one condition would keep PostgreSQL from
     // finding roles by person and community: it would read those of all members.
-    let values = asked.iter().flat_map(|(user, community, permission)| {
+    let values = asked.iter().flat_map(|(principal, community, permission)| {
         [false, true].map(|above| {
             (
-                Value::from(user.0),
+                Value::from(principal.id()),
                 Value::from(community.0),
                 Value::from(permission.as_str()),
                 Value::from(above),
@@ -163,7 +211,7 @@ fn roles_given(
 }
 
 /// A column of the table of what is asked. Both databases call the columns of a list of values so.
-fn asked_user() -> (Alias, Alias) {
+pub(crate) fn asked_user() -> (Alias, Alias) {
     (Alias::new(ASKED), Alias::new("column1"))
 }
 
@@ -173,13 +221,22 @@ fn asked_community() -> (Alias, Alias) {
 }
 
 /// See [`asked_user`].
-fn asked_permission() -> (Alias, Alias) {
+pub(crate) fn asked_permission() -> (Alias, Alias) {
     (Alias::new(ASKED), Alias::new("column3"))
 }
 
 /// Whether to look above. See [`asked_user`].
 fn asked_above() -> (Alias, Alias) {
     (Alias::new(ASKED), Alias::new("column4"))
+}
+
+/// The community that a row looks at: the one that is asked about, or the one above it.
+fn place_looked_at() -> Expr {
+    let place = |column| (community::Entity, column);
+    let looked_at = CaseStatement::new()
+        .case(Expr::col(asked_above()).eq(true), Expr::col(place(community::Column::ParentId)))
+        .finally(Expr::col(place(community::Column::Id)));
+    Expr::Case(Box::new(looked_at))
 }
 
 fn join_what_is_asked_about(select: &mut SelectStatement) {
@@ -189,10 +246,7 @@ fn join_what_is_asked_about(select: &mut SelectStatement) {
     let is_place = Expr::col(place(community::Column::Id)).equals(asked_community());
     let is_root =
         Expr::col((Alias::new(ROOT), community::Column::Id)).equals(place(community::Column::RootId));
-    let looked_at = CaseStatement::new()
-        .case(Expr::col(asked_above()).eq(true), Expr::col(place(community::Column::ParentId)))
-        .finally(Expr::col(place(community::Column::Id)));
-    let there = Expr::col(given(member_role::Column::CommunityId)).eq(Expr::Case(Box::new(looked_at)));
+    let there = Expr::col(given(member_role::Column::CommunityId)).eq(place_looked_at());
     let his = Expr::col(given(member_role::Column::UserId)).equals(asked_user());
     let of_role = Expr::col((role_permission::Entity, role_permission::Column::RoleId))
         .equals(given(member_role::Column::CustomRoleId));
@@ -229,6 +283,7 @@ fn select_what_is_judged(select: &mut SelectStatement) {
             given(member_role::Column::Inherits),
             given(member_role::Column::Invitation),
             given(member_role::Column::GrantedBy),
+            given(member_role::Column::GrantedByProgram),
             given(member_role::Column::CreateTime),
         ])
         .expr_as(Expr::col((member::Entity, member::Column::State)), Alias::new("member_state"));
@@ -242,7 +297,7 @@ pub(crate) fn membership_of_role() -> Condition {
         .add(of_role(member::Column::UserId, member_role::Column::UserId))
 }
 
-/// Refuses unless the calling person holds `permission` in `community`, be it active or not. A service that calls for nobody
+/// Refuses unless whoever calls holds `permission` in `community`, be it active or not. A service that calls for nobody
 /// may: the contract says which RPCs are open to services.
 ///
 /// # Errors
@@ -264,7 +319,7 @@ pub(crate) async fn require(
     }
 }
 
-/// Refuses unless the calling person holds `permission` in `community` and the community is active: before something there is
+/// Refuses unless whoever calls holds `permission` in `community` and the community is active: before something there is
 /// changed.
 ///
 /// # Errors
@@ -289,35 +344,41 @@ pub(crate) async fn require_for_change(
     Err(denied(permission, community).into())
 }
 
-/// Where the calling person stands in `community`, and `permission` if the catalogue has it.
+/// Where whoever calls stands in `community`, and `permission` if the catalogue has it.
 pub(crate) async fn standing_of_caller(
     service: &Community,
     caller: &Caller,
     permission: &str,
     community: CommunityName,
 ) -> Result<(Standing, Option<Permission>), Error> {
-    let user = caller.person()?.user;
-    let asked = BTreeSet::from([(user, community, permission.to_owned())]);
+    let actor = caller.actor()?;
+    let asked = questions(actor, community, permission).collect();
     let (holdings, _) = Holdings::load_with(&*service.database, &asked, None).await?;
-    Ok((holdings.of(user, community).clone(), holdings.permission(permission).cloned()))
+    Ok((holdings.of(actor, community).into_owned(), holdings.permission(permission).cloned()))
 }
 
-/// The person who must hold `members.list` to be told what `user` may do. Nobody needs to if a person asks
-/// about himself, or a service asks.
-pub(crate) fn curious_person(caller: &Caller, user: UserName) -> Result<Option<UserName>, Failure> {
+/// Who must hold `members.list` to be told what `principal` may do. Nobody needs to if somebody asks about himself, or a service
+/// asks.
+pub(crate) fn curious(
+    caller: &Caller,
+    principal: impl Into<PrincipalName>,
+) -> Result<Option<Actor>, Failure> {
     if caller.service.is_some() {
         return Ok(None);
     }
-    Ok(Some(caller.person()?.user).filter(|person| *person != user))
+    seeing(caller, principal)
 }
 
-/// The person who must hold a permission to see `user`: whoever calls, or on whose behalf a service does, unless it is himself.
-/// A service that calls for nobody sees all.
-pub(crate) fn seeing_person(caller: &Caller, user: UserName) -> Result<Option<UserName>, Failure> {
+/// Who must hold a permission to see `principal`: whoever calls, or on whose behalf a service does, unless it is himself. A service
+/// that calls for nobody sees all.
+pub(crate) fn seeing(caller: &Caller, principal: impl Into<PrincipalName>) -> Result<Option<Actor>, Failure> {
     if caller.is_service_alone() {
         return Ok(None);
     }
-    Ok(Some(caller.person()?.user).filter(|person| *person != user))
+    let asked = principal.into();
+    let actor = caller.actor()?;
+    // Not for the person on whose behalf an account says that it acts: nothing proves that.
+    Ok(Some(actor).filter(|_| actor.principal != asked))
 }
 
 /// The refusal of who does not hold `permission` in `community`, or of who cannot know that there is no such

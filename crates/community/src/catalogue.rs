@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::entity::permission::{self, Category};
 use crate::entity::role_permission;
+use crate::error::Error;
 use crate::role::RoleId;
 
 /// The owner of Usher's own permissions in the catalogue.
@@ -53,10 +54,18 @@ pub(crate) const ROLES_ASSIGN: &str = "roles.assign";
 
 /// To connect identity providers, and to disconnect them.
 pub(crate) const CONNECTIONS_MANAGE: &str = "connections.manage";
+/// To see API keys, and what service accounts may do.
+pub(crate) const API_KEYS_LIST: &str = "apiKeys.list";
+/// To make API keys, and to give service accounts permissions.
+pub(crate) const API_KEYS_CREATE: &str = "apiKeys.create";
+/// To revoke API keys, and to take permissions from service accounts.
+pub(crate) const API_KEYS_REVOKE: &str = "apiKeys.revoke";
+/// To act on behalf of people. Means something to service accounts alone.
+pub(crate) const REPRESENT: &str = "serviceAccounts.represent";
 
 /// Usher's own permissions. A migration puts them into the catalogue: whoever adds one here adds a step that
 /// calls [`insert_own`] again.
-const OWN: [(&str, Category, &str); 24] = [
+const OWN: [(&str, Category, &str); 25] = [
     (COMMUNITIES_GET, Category::View, "See the community."),
     (COMMUNITIES_UPDATE, Category::Admin, "Change the name, description and web site of the community."),
     (COMMUNITIES_CREATE, Category::Admin, "Create managed communities inside the community."),
@@ -81,10 +90,11 @@ const OWN: [(&str, Category, &str); 24] = [
         Category::Admin,
         "Give roles that hold no administrative permission, whatever one holds oneself.",
     ),
-    ("apiKeys.list", Category::View, "See the API keys of the community."),
-    ("apiKeys.create", Category::Admin, "Create API keys."),
-    ("apiKeys.revoke", Category::Admin, "Revoke API keys."),
+    (API_KEYS_LIST, Category::View, "See the API keys of the community."),
+    (API_KEYS_CREATE, Category::Admin, "Create API keys."),
+    (API_KEYS_REVOKE, Category::Admin, "Revoke API keys."),
     (CONNECTIONS_MANAGE, Category::Admin, "Connect identity providers that people sign in by."),
+    (REPRESENT, Category::Admin, "Act on behalf of people, as a service account, within what both may do."),
 ];
 
 /// The names under which the origin of the product knew permissions. There, members were only ever added by
@@ -166,6 +176,20 @@ impl Catalogue {
 
     pub(crate) fn get(&self, name: &str) -> Option<&Permission> {
         self.0.get(name)
+    }
+
+    /// The names in the catalogue of the permissions that a request names, each once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPermission`]
+    pub(crate) fn known(&self, named: &[String]) -> Result<BTreeSet<String>, Error> {
+        let mut known = BTreeSet::new();
+        for name in named {
+            let permission = self.get(canonical(name));
+            let permission = permission.ok_or_else(|| Error::UnknownPermission(name.clone()))?;
+            known.insert(permission.name.clone());
+        }
+        Ok(known)
     }
 
     pub(crate) fn permissions(&self) -> impl Iterator<Item = &Permission> {

@@ -73,7 +73,7 @@ async fn admit(
     seats::require_one(change, &held.row, &settings).await?;
     let grant = default_role(change, &held, user, role).await?;
     // Nobody gave it to him but himself, by signing in.
-    let gift = Gift { root: held.root.name(), to: user, by: user, invitation: String::new() };
+    let gift = Gift { root: held.root.name(), to: user, by: user.into(), invitation: String::new() };
     gift.give(service, change, &[grant]).await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The tables, and what their rows look like to clients.
 
+pub mod api_key;
 pub mod community;
 pub mod image;
 pub mod member;
@@ -8,7 +9,9 @@ pub mod offer;
 pub mod offered_role;
 pub mod permission;
 pub mod person;
+pub mod program_permission;
 pub mod revision;
 pub mod role;
 pub mod role_permission;
+pub mod service_account;
 pub mod settings;

@@ -1,6 +1,8 @@
 //! Why an RPC of this service refuses. The reasons are documented in
 //! `proto/usher/community/v1/error_reason.proto`.
 
+mod program;
+
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 use usher_api::community::ErrorReason;
@@ -8,6 +10,7 @@ use usher_api::name::{CommunityName, InvitationName, MemberName, RoleName, UserN
 use usher_runtime::{Failure, Refusal};
 
 use crate::entity::community::State;
+pub use program::ProgramError;
 use usher_runtime::image::ImageProblem;
 
 /// Why an RPC refuses.
@@ -172,6 +175,9 @@ pub enum Error {
     /// He is not only this community's.
     #[error("{0} belongs to communities where the caller may not do this, too")]
     MemberElsewhere(UserName),
+    /// Of API keys and service accounts.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// The database is older than the write that the token names.
     #[error("the database does not hold the write that the consistency token names")]
     ConsistencyNotReached,
@@ -252,6 +258,7 @@ impl Error {
             Self::SeatLimitReached { .. } => Code::ResourceExhausted,
             Self::ConsistencyNotReached => Code::Unavailable,
             Self::RoleExceedsAuthority { .. } => Code::PermissionDenied,
+            Self::Program(error) => error.code(),
             Self::PermissionTaken { .. } | Self::RoleNameTaken(_) | Self::AlreadyMember(_) => {
                 Code::AlreadyExists
             }
@@ -297,6 +304,7 @@ impl Error {
             Self::UserNotDeleted(_) => ErrorReason::UserNotDeleted,
             Self::PlatformAdministrator(_) => ErrorReason::PlatformAdministrator,
             Self::MemberElsewhere(_) => ErrorReason::MemberElsewhere,
+            Self::Program(error) => error.reason(),
             Self::ConsistencyNotReached => ErrorReason::ConsistencyNotReached,
             Self::ConsistencyTokenInvalid => ErrorReason::ConsistencyTokenInvalid,
             Self::Shared(_) => ErrorReason::Unspecified,
@@ -355,6 +363,7 @@ impl Error {
                 vec![("permission", permission.clone()), ("service", service.clone())]
             }
             Self::RoleLimitReached { community, limit } => at(community, "limit", limit),
+            Self::Program(error) => error.metadata(),
             Self::ConsistencyNotReached | Self::ConsistencyTokenInvalid | Self::Shared(_) => Vec::new(),
         }
     }

@@ -2,15 +2,15 @@
 //! raised by one.
 
 use usher_api::community::{
-    AccountState, CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent, SettingsEvent,
-    UserStateEvent,
+    AccountState, ApiKeyEvent, CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent,
+    ServiceAccountEvent, SettingsEvent, UserStateEvent,
 };
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::outbox::{self, NewEvent};
 use usher_runtime::{Change, Timestamp};
 
 use crate::Community;
-use crate::entity::{community, member, person, role, settings};
+use crate::entity::{api_key, community, member, person, role, service_account, settings};
 use crate::error::Error;
 
 /// What happened to a community.
@@ -282,4 +282,49 @@ pub(crate) async fn of_permissions(
         message,
     });
     Ok(outbox::record_all(change, events).await?)
+}
+
+/// Tells what happened to an API key: `apiKey.created`, `apiKey.updated` or `apiKey.revoked`.
+pub(crate) async fn of_api_key(
+    service: &Community,
+    change: &Change,
+    row: &api_key::Model,
+    kind: &'static str,
+) -> Result<(), Error> {
+    let name = row.name()?.to_string();
+    let message =
+        ApiKeyEvent { api_key: name.clone(), version: row.version, occur_time: Some(row.update_time.into()) };
+    let event = NewEvent {
+        id: service.random.uuid(row.update_time),
+        kind,
+        resource: name,
+        version: row.version,
+        occur_time: row.update_time,
+        message: &message,
+    };
+    Ok(outbox::record(change, event).await?)
+}
+
+/// Tells what happened to a service account: `serviceAccount.created`, `serviceAccount.updated` or `serviceAccount.deleted`.
+pub(crate) async fn of_service_account(
+    service: &Community,
+    change: &Change,
+    row: &service_account::Model,
+    kind: &'static str,
+) -> Result<(), Error> {
+    let name = row.name().to_string();
+    let message = ServiceAccountEvent {
+        service_account: name.clone(),
+        version: row.version,
+        occur_time: Some(row.update_time.into()),
+    };
+    let event = NewEvent {
+        id: service.random.uuid(row.update_time),
+        kind,
+        resource: name,
+        version: row.version,
+        occur_time: row.update_time,
+        message: &message,
+    };
+    Ok(outbox::record(change, event).await?)
 }

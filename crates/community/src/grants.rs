@@ -1,11 +1,12 @@
 //! Whether somebody may give roles: when they are offered, and again when they are accepted.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _};
 use usher_api::community::{self as pb, GrantOutcome, Inheritance};
-use usher_api::name::{CommunityName, RoleName, UserName};
-use usher_runtime::{Failure, Violations};
+use usher_api::name::{CommunityName, RoleName};
+use usher_runtime::{Actor, Failure, Violations};
 use uuid::Uuid;
 
 use crate::access::{self, Reach, Standing};
@@ -42,11 +43,11 @@ impl Grant {
     }
 }
 
-/// Judges what one person gives in one tree, by what the database said at one moment.
+/// Judges what somebody gives in one tree, by what the database said at one moment.
 #[derive(Debug)]
 pub(crate) struct Judge {
     root: CommunityName,
-    giver: UserName,
+    giver: Actor,
     communities: HashMap<CommunityName, community::Model>,
     custom_roles: HashMap<Uuid, role::Model>,
     holdings: Holdings,
@@ -58,17 +59,17 @@ impl Judge {
     pub(crate) async fn load(
         connection: &impl ConnectionTrait,
         root: CommunityName,
-        giver: UserName,
+        giver: impl Into<Actor>,
         grants: &[AskedGrant],
     ) -> Result<Self, DbErr> {
         let communities = grants.iter().map(|grant| grant.community).collect();
-        Self::read(connection, root, giver, communities, roles_of(grants).collect()).await
+        Self::read(connection, root, giver.into(), communities, roles_of(grants).collect()).await
     }
 
     /// As [`Self::load`], for grants to a member, to judge also about the roles that he has.
     pub(crate) async fn load_over(
         connection: &impl ConnectionTrait,
-        giver: UserName,
+        giver: Actor,
         member: &HeldMember,
         grants: &[AskedGrant],
     ) -> Result<Self, DbErr> {
@@ -80,7 +81,7 @@ impl Judge {
     async fn read(
         connection: &impl ConnectionTrait,
         root: CommunityName,
-        giver: UserName,
+        giver: Actor,
         communities: BTreeSet<CommunityName>,
         roles: BTreeSet<Uuid>,
     ) -> Result<Self, DbErr> {
@@ -123,7 +124,7 @@ impl Judge {
         let known = self.catalogue.get(canonical(permission));
         let allowed = |held: &Standing| known.is_some_and(|permission| held.allows(permission, reach));
         match held.place {
-            _ if allowed(held) => Ok(()),
+            _ if allowed(&held) => Ok(()),
             Some(place) if allowed(&held.as_if_active()) => {
                 Err(Error::CommunityNotActive { community, state: place.effective_state() })
             }
@@ -239,7 +240,7 @@ impl Judge {
         }
     }
 
-    fn held(&self, community: CommunityName) -> &Standing {
+    fn held(&self, community: CommunityName) -> Cow<'_, Standing> {
         self.holdings.of(self.giver, community)
     }
 }

@@ -10,6 +10,7 @@
 //! | `role.rs`, `role_draft.rs`, `role_usage.rs` | built-in roles, custom roles as requests say them, and who uses one |
 //! | `grants.rs` | whether somebody may give roles or take them |
 //! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
+//! | `api_key.rs`, `service_account.rs`, `programs.rs` | programs that call, and what was given to them |
 //! | `connection.rs` | the identity providers of communities, which the identity service keeps |
 //! | `enrolment.rs` | who becomes a member by signing in at the community's identity provider |
 //! | `lifecycle.rs`, `profile.rs`, `settings.rs` | what is to say of a community |
@@ -23,10 +24,13 @@
 //!
 //! A person may do in a community what the roles amount to that were given to him there, together with those
 //! that were given to him in the community above and inherit. Nothing else gives authority: not who made a
-//! community, not being a platform administrator. Those see which communities there are, and stop and delete the ones at the top.
+//! community, not being a platform administrator. API keys and service accounts may do what a community gave them, as far as that
+//! reaches; they are no members, so no community is administered by them alone. Platform administrators see which communities there
+//! are, and stop and delete the ones at the top.
 
 mod access;
 mod administrators;
+mod api_key;
 mod authority;
 mod catalogue;
 mod config;
@@ -44,6 +48,7 @@ mod migration;
 mod parse;
 mod people;
 mod profile;
+mod programs;
 mod purge;
 mod reach;
 mod role;
@@ -53,6 +58,7 @@ mod roster;
 mod rpc;
 mod seats;
 mod seed;
+mod service_account;
 mod settings;
 mod subscriber;
 mod sweeper;
@@ -65,7 +71,7 @@ use usher_api::identity::identity_service_client::IdentityServiceClient;
 use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
 
 pub use config::Config;
-pub use error::{Error, RoleInUse};
+pub use error::{Error, ProgramError, RoleInUse};
 pub use migration::Migrator;
 pub use seed::{MadeUpMember, MadeUpTree, insert_members, insert_tree};
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
-use usher_api::name::{CommunityName, MemberName, UserName};
-use usher_runtime::{Change, Failure, Timestamp};
+use usher_api::name::{CommunityName, MemberName, PrincipalName, UserName};
+use usher_runtime::{Actor, Change, Failure, Timestamp};
 use uuid::Uuid;
 
 use crate::access::Reach;
@@ -25,7 +25,7 @@ pub(crate) struct Gift {
     /// The community at the top.
     pub(crate) root: CommunityName,
     pub(crate) to: UserName,
-    pub(crate) by: UserName,
+    pub(crate) by: PrincipalName,
     /// The name of the invitation. Empty if there was none.
     pub(crate) invitation: String,
 }
@@ -106,6 +106,7 @@ impl Gift {
     fn roles(&self, grant: &Grant, now: Timestamp) -> impl Iterator<Item = member_role::ActiveModel> {
         let CommunityName(community) = grant.community;
         let inherits = grant.reach == Reach::Subtree;
+        let (granted_by, granted_by_program) = member_role::giver_columns(self.by);
         grant.roles.iter().map(move |(role, _)| member_role::ActiveModel {
             community_id: Set(community),
             user_id: Set(self.to.0),
@@ -113,7 +114,8 @@ impl Gift {
             inherits: Set(inherits),
             custom_role_id: Set(role.custom()),
             invitation: Set(self.invitation.clone()),
-            granted_by: Set(self.by.0),
+            granted_by: Set(granted_by),
+            granted_by_program: Set(granted_by_program.clone()),
             create_time: Set(now),
         })
     }
@@ -247,7 +249,7 @@ impl HeldMember {
     pub(crate) async fn require_power(
         &self,
         change: &Change,
-        actor: UserName,
+        actor: Actor,
         permission: &str,
     ) -> Result<(), Error> {
         let place = self.community.row.name();
@@ -261,7 +263,7 @@ impl HeldMember {
         &mut self,
         service: &Community,
         change: &Change,
-        by: UserName,
+        by: PrincipalName,
         lost: &[(RoleId, Reach)],
         gained: &[(RoleId, Reach)],
     ) -> Result<(), Error> {
@@ -277,6 +279,7 @@ impl HeldMember {
             .await?;
         }
         if !gained.is_empty() {
+            let (granted_by, granted_by_program) = member_role::giver_columns(by);
             let rows = gained.iter().map(|(role, reach)| member_role::ActiveModel {
                 community_id: Set(self.row.community_id),
                 user_id: Set(self.row.user_id),
@@ -284,7 +287,8 @@ impl HeldMember {
                 inherits: Set(*reach == Reach::Subtree),
                 custom_role_id: Set(role.custom()),
                 invitation: Set(String::new()),
-                granted_by: Set(by.0),
+                granted_by: Set(granted_by),
+                granted_by_program: Set(granted_by_program.clone()),
                 create_time: Set(now),
             });
             member_role::Entity::insert_many(rows).exec_without_returning(&**change).await?;

@@ -9,7 +9,7 @@ use usher_runtime::{Change, Violations};
 use uuid::Uuid;
 
 use crate::access;
-use crate::catalogue::{Catalogue, canonical};
+use crate::catalogue::Catalogue;
 use crate::entity::{role, role_permission};
 use crate::error::Error;
 use crate::parse::name_key;
@@ -53,14 +53,7 @@ impl RoleDraft {
 
     /// The permissions by their names in the catalogue, each once. `None` if the request says nothing of them.
     pub(crate) fn known_permissions(&self, catalogue: &Catalogue) -> Result<Option<BTreeSet<String>>, Error> {
-        let Some(named) = &self.permissions else { return Ok(None) };
-        let mut known = BTreeSet::new();
-        for name in named {
-            let permission = catalogue.get(canonical(name));
-            let permission = permission.ok_or_else(|| Error::UnknownPermission(name.clone()))?;
-            known.insert(permission.name.clone());
-        }
-        Ok(Some(known))
+        self.permissions.as_ref().map(|named| catalogue.known(named)).transpose()
     }
 }
 

@@ -115,7 +115,7 @@ impl Roster {
             inherits: row.inherits,
             suspended: member.state != member::State::Active,
             invitation: row.invitation.clone(),
-            granted_by: UserName(row.granted_by),
+            granted_by: member_role::giver(row.granted_by, &row.granted_by_program),
             grant_time: row.create_time,
         };
         let roles = self.roles.entry(row.user_id).or_default();

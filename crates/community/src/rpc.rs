@@ -4,18 +4,22 @@ mod apply_grants;
 mod batch_check_access;
 mod check_access;
 mod check_grants;
+mod create_api_key;
 mod create_community;
 mod create_connection;
 mod create_member;
 mod create_role;
+mod create_service_account;
 mod deactivate_user;
 mod delete_community;
 mod delete_connection;
 mod delete_member;
 mod delete_role;
+mod delete_service_account;
 mod delete_user;
 mod deregister_permissions;
 mod explain_access;
+mod get_api_key;
 mod get_community;
 mod get_community_image;
 mod get_community_settings;
@@ -23,8 +27,10 @@ mod get_connection;
 mod get_member;
 mod get_role;
 mod get_role_usage;
+mod get_service_account;
 mod leave_community;
 mod list_accessible_communities;
+mod list_api_keys;
 mod list_communities;
 mod list_connections;
 mod list_effective_roles;
@@ -32,21 +38,26 @@ mod list_members;
 mod list_members_with_access;
 mod list_permissions;
 mod list_roles;
+mod list_service_accounts;
 mod reactivate_community;
 mod reactivate_member;
 mod reactivate_user;
 mod register_permissions;
 mod reset_member_two_factor;
+mod revoke_api_key;
 mod suspend_community;
 mod suspend_member;
 mod undelete_community;
 mod undelete_user;
+mod update_api_key;
 mod update_community;
 mod update_community_image;
 mod update_community_settings;
 mod update_connection;
 mod update_member;
 mod update_role;
+mod update_service_account;
+mod update_service_account_access;
 
 use tonic::Request;
 use usher_api::community as pb;
@@ -410,5 +421,90 @@ impl CommunityService for Community {
     ) -> Answer<pb::DeleteConnectionResponse> {
         let (caller, message) = open(request);
         answer(delete_connection::delete_connection(self, &caller, message).await)
+    }
+
+    async fn create_api_key(
+        &self,
+        request: Request<pb::CreateApiKeyRequest>,
+    ) -> Answer<pb::CreateApiKeyResponse> {
+        let (caller, message) = open(request);
+        answer(create_api_key::create_api_key(self, &caller, message).await)
+    }
+
+    async fn get_api_key(&self, request: Request<pb::GetApiKeyRequest>) -> Answer<pb::GetApiKeyResponse> {
+        let (caller, message) = open(request);
+        answer(get_api_key::get_api_key(self, &caller, message).await)
+    }
+
+    async fn list_api_keys(
+        &self,
+        request: Request<pb::ListApiKeysRequest>,
+    ) -> Answer<pb::ListApiKeysResponse> {
+        let (caller, message) = open(request);
+        answer(list_api_keys::list_api_keys(self, &caller, message).await)
+    }
+
+    async fn update_api_key(
+        &self,
+        request: Request<pb::UpdateApiKeyRequest>,
+    ) -> Answer<pb::UpdateApiKeyResponse> {
+        let (caller, message) = open(request);
+        answer(update_api_key::update_api_key(self, &caller, message).await)
+    }
+
+    async fn revoke_api_key(
+        &self,
+        request: Request<pb::RevokeApiKeyRequest>,
+    ) -> Answer<pb::RevokeApiKeyResponse> {
+        let (caller, message) = open(request);
+        answer(revoke_api_key::revoke_api_key(self, &caller, message).await)
+    }
+
+    async fn create_service_account(
+        &self,
+        request: Request<pb::CreateServiceAccountRequest>,
+    ) -> Answer<pb::CreateServiceAccountResponse> {
+        let (caller, message) = open(request);
+        answer(create_service_account::create_service_account(self, &caller, message).await)
+    }
+
+    async fn get_service_account(
+        &self,
+        request: Request<pb::GetServiceAccountRequest>,
+    ) -> Answer<pb::GetServiceAccountResponse> {
+        let (caller, message) = open(request);
+        answer(get_service_account::get_service_account(self, &caller, message).await)
+    }
+
+    async fn list_service_accounts(
+        &self,
+        request: Request<pb::ListServiceAccountsRequest>,
+    ) -> Answer<pb::ListServiceAccountsResponse> {
+        let (caller, message) = open(request);
+        answer(list_service_accounts::list_service_accounts(self, &caller, message).await)
+    }
+
+    async fn update_service_account(
+        &self,
+        request: Request<pb::UpdateServiceAccountRequest>,
+    ) -> Answer<pb::UpdateServiceAccountResponse> {
+        let (caller, message) = open(request);
+        answer(update_service_account::update_service_account(self, &caller, message).await)
+    }
+
+    async fn delete_service_account(
+        &self,
+        request: Request<pb::DeleteServiceAccountRequest>,
+    ) -> Answer<pb::DeleteServiceAccountResponse> {
+        let (caller, message) = open(request);
+        answer(delete_service_account::delete_service_account(self, &caller, message).await)
+    }
+
+    async fn update_service_account_access(
+        &self,
+        request: Request<pb::UpdateServiceAccountAccessRequest>,
+    ) -> Answer<pb::UpdateServiceAccountAccessResponse> {
+        let (caller, message) = open(request);
+        answer(update_service_account_access::update_service_account_access(self, &caller, message).await)
     }
 }

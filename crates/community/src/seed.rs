@@ -192,6 +192,7 @@ fn membership(
         custom_role_id: role.custom(),
         invitation: String::new(),
         granted_by: made_up.user,
+        granted_by_program: String::new(),
         create_time: made_up.create_time,
     };
     (member, role)

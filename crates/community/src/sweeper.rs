@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::entity::member;
 use crate::error::Error;
-use crate::{Community, inactivity, people, purge};
+use crate::{Community, api_key, inactivity, people, purge};
 
 /// How much is looked at in one statement.
 pub(crate) const BATCH: u64 = 100;
@@ -31,6 +31,7 @@ pub(crate) async fn run(service: Community, stop: CancellationToken) {
 async fn sweep(service: &Community) -> Result<(), Error> {
     complete_members(service).await?;
     inactivity::suspend_absent_members(service).await?;
+    api_key::forget_ended(service).await?;
     purge::destroy_deleted_communities(service).await
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod account_mail;
 pub(crate) mod account_mail_token;
+pub(crate) mod api_key;
 pub(crate) mod backup_code;
 pub(crate) mod challenge;
 pub(crate) mod community_rule;

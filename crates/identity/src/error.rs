@@ -70,6 +70,12 @@ pub enum Error {
     /// The account is deactivated or deleted.
     #[error("the account cannot be used")]
     UserNotActive(UserName),
+    /// No key has this hash, or it was revoked.
+    #[error("there is no such API key, or it was revoked")]
+    ApiKeyNotFound,
+    /// The key was good once.
+    #[error("the API key has expired")]
+    ApiKeyExpired,
     /// No such connection.
     #[error("no such connection")]
     ConnectionNotFound(ConnectionName),
@@ -148,6 +154,7 @@ impl Error {
             Self::UserNotFound { .. }
             | Self::SessionNotFound(_)
             | Self::PictureNotFound(_)
+            | Self::ApiKeyNotFound
             | Self::ConnectionNotFound(_) => Code::NotFound,
             Self::PictureInvalid(_) | Self::MailTokenInvalid => Code::InvalidArgument,
             Self::CredentialsInvalid
@@ -170,6 +177,7 @@ impl Error {
             | Self::EmailVerified(_)
             | Self::ConnectionUnavailable(_)
             | Self::ConnectionLimitReached(_)
+            | Self::ApiKeyExpired
             | Self::LinkNeedsSignIn
             | Self::TwoFactorNotEnabled(_)
             | Self::TwoFactorEnforced(_)
@@ -201,6 +209,8 @@ impl Error {
             Self::MailThrottled => ErrorReason::MailThrottled,
             Self::EmailVerified(_) => ErrorReason::EmailVerified,
             Self::UserNotActive(_) => ErrorReason::UserNotActive,
+            Self::ApiKeyNotFound => ErrorReason::ApiKeyNotFound,
+            Self::ApiKeyExpired => ErrorReason::ApiKeyExpired,
             Self::ConnectionNotFound(_) => ErrorReason::ConnectionNotFound,
             Self::ConnectionUnavailable(_) => ErrorReason::ConnectionUnavailable,
             Self::ConnectionLimitReached(_) => ErrorReason::ConnectionLimitReached,
@@ -245,6 +255,8 @@ impl Error {
             Self::ConnectionLimitReached(community) => vec![("community", community.to_string())],
             Self::ProviderNotBelieved { domain } => vec![("domain", domain.clone())],
             Self::SignOnStateInvalid
+            | Self::ApiKeyNotFound
+            | Self::ApiKeyExpired
             | Self::LinkNeedsSignIn
             | Self::LinkRefused
             | Self::SecondFactorInvalid

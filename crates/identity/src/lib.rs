@@ -11,6 +11,7 @@
 //! | `second_factor.rs`, `second_factor/`, `admission.rs` | what is shown beside the password, and what follows |
 //! | `community_rules.rs`, `subscriber.rs` | what communities ask of sessions and sign-ins |
 //! | `account_mail.rs` | mails about accounts, and what their links open |
+//! | `api_key.rs` | what the API keys of communities and service accounts are known by |
 //! | `connection.rs`, `single_sign_on.rs`, `single_sign_on/` | the identity providers of communities, and signing in by them |
 //! | `signing_keys.rs`, `signing_keys/` | the keys that sign access tokens, and their rotation |
 //! | `http.rs` | the keys for verifiers that do not speak gRPC |
@@ -23,6 +24,7 @@ mod access;
 mod account;
 mod account_mail;
 mod admission;
+mod api_key;
 mod bootstrap;
 mod community_rules;
 mod config;

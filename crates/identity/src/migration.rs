@@ -13,6 +13,7 @@ mod m0010_extend_account;
 mod m0012_extend_account_state;
 mod m0013_create_connection;
 mod m0014_create_second_factor;
+mod m0016_create_api_key;
 
 use sea_orm_migration::prelude::*;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0012_extend_account_state::Migration));
         steps.push(Box::new(m0013_create_connection::Migration));
         steps.push(Box::new(m0014_create_second_factor::Migration));
+        steps.push(Box::new(m0016_create_api_key::Migration));
         steps
     }
 }

@@ -4,11 +4,13 @@ pub(crate) mod get_json_web_keys;
 
 mod assess_password;
 mod authenticate;
+mod batch_get_api_key_uses;
 mod change_email;
 mod change_password;
 mod complete_authentication;
 mod confirm_password;
 mod confirm_totp_enrollment;
+mod create_api_key;
 mod create_connection;
 mod create_user;
 mod delete_connection;
@@ -31,12 +33,14 @@ mod request_password_reset;
 mod reset_password;
 mod reset_two_factor;
 mod revoke_all_sessions;
+mod revoke_api_key;
 mod revoke_session;
 mod start_single_sign_on;
 mod start_totp_enrollment;
 mod update_connection;
 mod update_user;
 mod update_user_picture;
+mod verify_api_key;
 mod verify_email;
 
 use tonic::Request;
@@ -326,5 +330,37 @@ impl IdentityService for Identity {
     ) -> Answer<pb::ResetTwoFactorResponse> {
         let (_, message) = open(request);
         answer(reset_two_factor::reset_two_factor(self, message).await)
+    }
+
+    async fn create_api_key(
+        &self,
+        request: Request<pb::CreateApiKeyRequest>,
+    ) -> Answer<pb::CreateApiKeyResponse> {
+        let (_, message) = open(request);
+        answer(create_api_key::create_api_key(self, message).await)
+    }
+
+    async fn revoke_api_key(
+        &self,
+        request: Request<pb::RevokeApiKeyRequest>,
+    ) -> Answer<pb::RevokeApiKeyResponse> {
+        let (_, message) = open(request);
+        answer(revoke_api_key::revoke_api_key(self, message).await)
+    }
+
+    async fn batch_get_api_key_uses(
+        &self,
+        request: Request<pb::BatchGetApiKeyUsesRequest>,
+    ) -> Answer<pb::BatchGetApiKeyUsesResponse> {
+        let (_, message) = open(request);
+        answer(batch_get_api_key_uses::batch_get_api_key_uses(self, message).await)
+    }
+
+    async fn verify_api_key(
+        &self,
+        request: Request<pb::VerifyApiKeyRequest>,
+    ) -> Answer<pb::VerifyApiKeyResponse> {
+        let (_, message) = open(request);
+        answer(verify_api_key::verify_api_key(self, message).await)
     }
 }

@@ -11,12 +11,14 @@ use usher_runtime::{database, idempotency};
 
 use crate::entity::{account_mail, challenge, session, sign_in, sign_in_guard, sign_on, totp_enrollment};
 use crate::error::Error;
-use crate::{Identity, purge};
+use crate::{Identity, api_key, purge};
 
 /// How long people can look at how it was tried to sign in.
 const SIGN_IN_LIFE: Duration = Duration::from_hours(90 * 24);
 /// How long a session that ended is known to have been one.
 const ENDED_SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
+/// How long an API key that was revoked or has expired is known to have been one. As long at least as the community service lists it.
+const ENDED_KEY_LIFE: Duration = Duration::from_hours(400 * 24);
 /// How long a guard stays that nobody met. Far longer than failures count and locks last, unless an operator makes them so.
 const GUARD_LIFE: Duration = Duration::from_hours(2 * 24);
 /// How long a mail is known after its time is over.
@@ -55,6 +57,7 @@ async fn sweep(service: &Identity) -> Result<(), Error> {
     forget::<account_mail::Entity, Uuid>(service, account_mail::Column::Id, old_mail).await?;
     let answered = old(Expr::col(idempotency::Column::CreateTime), ANSWER_LIFE);
     idempotency::Entity::delete_many().filter(answered).exec(&*service.database).await?;
+    api_key::sweep(service, ENDED_KEY_LIFE).await?;
     let late = old(Expr::col(sign_on::Column::ExpireTime), Duration::ZERO);
     forget::<sign_on::Entity, Vec<u8>>(service, sign_on::Column::StateHash, late).await?;
     let unanswered = old(Expr::col(challenge::Column::ExpireTime), Duration::ZERO);

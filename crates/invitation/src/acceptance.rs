@@ -62,6 +62,7 @@ pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Er
         invitee: UserName(invitee).to_string(),
         grants: grants.iter().map(grant::Model::to_proto).collect(),
         request_id: claim.to_string(),
+        on_behalf_of: String::new(),
     };
     let answer = service.community.clone().apply_grants(request).await;
     let answer = answer.map_err(|status| Failure::from_neighbour("community", status))?;

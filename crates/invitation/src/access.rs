@@ -25,14 +25,16 @@ pub(crate) const REVOKE: &str = "invitations.revoke";
 /// The most checks that one call of the community service takes.
 const BATCH: usize = 1_000;
 
-/// Those of `communities` in which the calling person holds `permission`.
+/// Those of `communities` in which whoever calls holds `permission`.
 pub(crate) async fn communities_with(
     service: &Invitation,
     caller: &Caller,
     permission: &str,
     communities: impl IntoIterator<Item = CommunityName>,
 ) -> Result<HashSet<CommunityName>, Failure> {
-    let user = caller.person()?.user.to_string();
+    let actor = caller.actor()?;
+    let user = actor.principal.to_string();
+    let on_behalf_of = actor.on_behalf_of.map(|user| user.to_string()).unwrap_or_default();
     // Each once, and in one order, so that equal requests ask equal questions.
     let communities: Vec<_> = communities.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let mut held = HashSet::new();
@@ -41,6 +43,7 @@ pub(crate) async fn communities_with(
             user: user.clone(),
             community: community.to_string(),
             permission: permission.to_owned(),
+            on_behalf_of: on_behalf_of.clone(),
             ..CheckAccessRequest::default()
         });
         let request = caller.forward(BatchCheckAccessRequest {
@@ -56,7 +59,7 @@ pub(crate) async fn communities_with(
     Ok(held)
 }
 
-/// Refuses unless the calling person holds `permission` in `community`.
+/// Refuses unless whoever calls holds `permission` in `community`.
 pub(crate) async fn require(
     service: &Invitation,
     caller: &Caller,
@@ -84,7 +87,7 @@ pub(crate) async fn find(
     Ok((row, grants))
 }
 
-/// Refuses unless the calling person holds `permission` in the community of every grant.
+/// Refuses unless whoever calls holds `permission` in the community of every grant.
 pub(crate) async fn require_in_all(
     service: &Invitation,
     caller: &Caller,

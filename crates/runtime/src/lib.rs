@@ -5,7 +5,7 @@
 //! | [`clock`], [`random`] | time and randomness, injected |
 //! | [`email`], [`fields`], [`mod@image`], [`violations`] | parsing at the edge |
 //! | [`failure`], [`rpc`] | refusals, and the edge to the transport |
-//! | [`caller`], [`trust`], [`user_keys`], [`service_token`] | who calls, and why that is believed |
+//! | [`caller`], [`trust`], [`user_keys`], [`api_key`], [`service_token`] | who calls, and why that is believed |
 //! | [`layer`] | what every call passes before its RPC |
 //! | [`transport`] | the way to a neighbour, local or remote |
 //! | [`foundation`] | what every service is built on |
@@ -16,6 +16,7 @@
 //! | [`outbox`], [`relay`], [`event`], [`jetstream`], [`processed_event`] | events: written, published, carried, consumed |
 //! | [`workers`], [`telemetry`], [`masked`] | background tasks; logs and traces; settings as they may be shown |
 
+pub mod api_key;
 pub mod caller;
 pub mod clock;
 pub mod database;
@@ -48,6 +49,7 @@ pub mod user_keys;
 pub mod violations;
 pub mod workers;
 
+pub use api_key::{ApiKeySecret, ApiKeys};
 pub use caller::{Actor, Caller, Program, SignedIn};
 pub use clock::{Clock, Timestamp};
 pub use database::{Change, Database, DatabaseConfig};

@@ -14,7 +14,7 @@ use usher_api::name::{PrincipalName, UserName};
 use uuid::Uuid;
 
 use crate::user_keys::UserKeys;
-use crate::{Clock, Failure, SignedIn};
+use crate::{ApiKeys, Clock, Failure, SignedIn, api_key};
 
 /// `[trust]`: whose tokens this process believes, and how it proves who it is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -160,11 +160,12 @@ pub enum Principal {
     Service(String),
 }
 
-/// Verifies tokens of people and of services.
+/// Verifies tokens of people and of services, and API keys.
 pub struct Trust {
     audience: String,
     user_issuer: String,
     user_keys: UserKeys,
+    api_keys: ApiKeys,
     issuers: Vec<TrustedIssuer>,
     clock: Clock,
 }
@@ -201,13 +202,15 @@ pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 const LEEWAY_SECONDS: u32 = 5;
 
 impl Trust {
-    /// Believes people's tokens of `config.user_issuer`, verified by `user_keys`, and service tokens of `issuers`.
+    /// Believes people's tokens of `config.user_issuer`, verified by `user_keys`, API keys that `api_keys` knows, and service tokens
+    /// of `issuers`.
     ///
     /// # Errors
     /// An empty audience or issuer would match tokens that were made for others.
     pub fn new(
         config: &TrustConfig,
         user_keys: UserKeys,
+        api_keys: ApiKeys,
         issuers: Vec<TrustedIssuer>,
         clock: Clock,
     ) -> Result<Self, String> {
@@ -215,11 +218,15 @@ impl Trust {
             return Err("trust.audience and trust.user_issuer must not be empty".to_owned());
         }
         let (audience, user_issuer) = (config.audience.clone(), config.user_issuer.clone());
-        Ok(Self { audience, user_issuer, user_keys, issuers, clock })
+        Ok(Self { audience, user_issuer, user_keys, api_keys, issuers, clock })
     }
 
-    /// Whom `token` stands for, after checking signature, issuer, audience, type, expiry and that every claim is there.
+    /// Whom `token` stands for, after checking signature, issuer, audience, type, expiry and that every claim is there; of an API
+    /// key, after asking.
     pub async fn verify(&self, token: &str) -> Result<Principal, Failure> {
+        if token.starts_with(api_key::PREFIX) {
+            return self.api_keys.verify(token).await.map(Principal::Program);
+        }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Failure::TokenInvalid)?;
         if asks_for_more(&header) {
             return Err(Failure::TokenInvalid);

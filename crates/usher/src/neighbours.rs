@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use tonic::Request;
 use tonic::service::Routes;
-use usher_api::identity::GetJsonWebKeysRequest;
+use tonic::{Code, Request};
 use usher_api::identity::identity_service_client::IdentityServiceClient;
+use usher_api::identity::{GetJsonWebKeysRequest, VerifyApiKeyRequest};
 use usher_runtime::service_token::ServiceTokens;
 use usher_runtime::trust::{TrustedIssuer, VerifyingKey};
 use usher_runtime::user_keys::UserKeys;
-use usher_runtime::{Clock, Failure, Layers, Transport, Trust};
+use usher_runtime::{ApiKeys, Clock, Failure, Layers, Transport, Trust};
 
 use crate::config::Config;
 use crate::service::Service;
@@ -33,10 +33,12 @@ pub struct Neighbours<'a> {
 const KEYS_DEADLINE: Duration = Duration::from_secs(5);
 
 impl<'a> Neighbours<'a> {
-    /// Ways from a process in which identity runs with these routes, or does not run.
+    /// Ways from a process in which identity runs with these routes, or does not run. Then the process asks for API keys as `first`,
+    /// a service that runs in it.
     pub fn new(
         config: &'a Config,
         identity: Option<Routes>,
+        first: Service,
         embedded_key: &SigningKey,
     ) -> Result<Self, Trouble> {
         let audience = &config.trust.audience;
@@ -49,21 +51,26 @@ impl<'a> Neighbours<'a> {
         let own_token = config.trust.own_token.as_ref();
         let tokens_away =
             own_token.map(|own| ServiceTokens::load(own, audience, Clock::system())).transpose();
+        let tokens_away = tokens_away.map_err(Trouble::setting)?;
 
         // Not behind the layers: they need the keys to let anybody through.
         let way_to_keys = match identity {
             Some(routes) => Transport::local(routes),
             None => remote(config, Service::Identity)?,
         };
+        let way_to_api_keys = match &tokens_away {
+            Some(tokens) => way_to_keys.clone().acting_as(first.name(), tokens.clone()),
+            None => way_to_keys.clone(),
+        };
         let user_keys = user_keys(way_to_keys, config.trust.user_keys_max_age);
-        let trust = Trust::new(&config.trust, user_keys, issuers, Clock::system());
+        let trust = Trust::new(&config.trust, user_keys, api_keys(way_to_api_keys), issuers, Clock::system());
         let trust = trust.map_err(Trouble::setting)?;
         Ok(Self {
             config,
             layers: Layers::new(Arc::new(trust), config.limits),
             local: BTreeMap::new(),
             tokens_here,
-            tokens_away: tokens_away.map_err(Trouble::setting)?,
+            tokens_away,
         })
     }
 
@@ -114,6 +121,24 @@ fn user_keys(way: Transport, max_age: Duration) -> UserKeys {
             let answer = answer.map_err(|status| Failure::from_neighbour("identity", status))?;
             let keys = answer.into_inner().keys;
             keys.iter().map(|key| VerifyingKey::ed25519(&key.kid, &key.x)).collect()
+        })
+    })
+}
+
+/// Whom API keys stand for, from identity, which is asked about each call.
+fn api_keys(way: Transport) -> ApiKeys {
+    let identity = IdentityServiceClient::new(way);
+    ApiKeys::new(move |hash| {
+        let mut identity = identity.clone();
+        Box::pin(async move {
+            let mut request = Request::new(VerifyApiKeyRequest { hash });
+            request.set_timeout(KEYS_DEADLINE);
+            match identity.verify_api_key(request).await {
+                Ok(answer) => answer.into_inner().principal.parse().map_err(Failure::internal),
+                Err(status) if status.code() == Code::NotFound => Err(Failure::TokenInvalid),
+                Err(status) if status.code() == Code::FailedPrecondition => Err(Failure::TokenExpired),
+                Err(status) => Err(Failure::from_neighbour("identity", status)),
+            }
         })
     })
 }

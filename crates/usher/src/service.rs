@@ -42,7 +42,8 @@ impl Service {
         }
     }
 
-    /// The services that it calls, as itself. Besides, every process asks identity for the keys of people's tokens, as nobody.
+    /// The services that it calls, as itself. Besides, every process asks identity for the keys of people's tokens, as nobody, and whom
+    /// API keys stand for, as one of its services.
     pub fn calls(self) -> &'static [Self] {
         match self {
             Self::Identity => &[],

@@ -33,7 +33,9 @@ impl Suite {
     ) -> Result<(Self, Neighbours<'a>), Trouble> {
         let identity = identity(config, databases)?;
         let identity_routes = identity.as_ref().map(Identity::routes);
-        let mut neighbours = Neighbours::new(config, identity_routes.clone(), embedded_key)?;
+        let first = Service::ALL.into_iter().find(|service| databases.get(*service).is_some());
+        let first = first.unwrap_or(Service::Identity);
+        let mut neighbours = Neighbours::new(config, identity_routes.clone(), first, embedded_key)?;
         neighbours.add(Service::Identity, identity_routes);
 
         let community = community(config, databases, &neighbours)?;

@@ -14,6 +14,7 @@ fn check(user: &str, community: &str, permission: &str) -> CheckAccessRequest {
         community: community.to_owned(),
         permission: permission.to_owned(),
         consistency_token: String::new(),
+        on_behalf_of: String::new(),
     }
 }
 

@@ -17,6 +17,7 @@ async fn check(caller: &Caller, user: &str, community: &str, permission: &str) -
         community: community.to_owned(),
         permission: permission.to_owned(),
         consistency_token: String::new(),
+        on_behalf_of: String::new(),
     };
     Ok(caller.community().check_access(request).await?.into_inner().allowed)
 }

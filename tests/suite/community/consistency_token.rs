@@ -30,6 +30,7 @@ fn check(user: &str, community: &str, token: &str) -> CheckAccessRequest {
         community: community.to_owned(),
         permission: GET.to_owned(),
         consistency_token: token.to_owned(),
+        on_behalf_of: String::new(),
     }
 }
 
@@ -45,6 +46,7 @@ async fn seen_by_all(user: &str, community: &str, token: &str) -> [Result<bool, 
         community: place.clone(),
         permission: permission.clone(),
         consistency_token: token.to_owned(),
+        on_behalf_of: String::new(),
     };
     let communities = ListAccessibleCommunitiesRequest {
         user: name.clone(),

@@ -48,6 +48,7 @@ async fn built_in_roles_lose_it_at_once_and_nobody_can_ask_for_it() {
         community: place.clone(),
         permission: gone.clone(),
         consistency_token: token,
+        on_behalf_of: String::new(),
     };
     let answer = Caller::nobody().service("alerts").community().check_access(check).await;
     assert_eq!(refused(answer, Code::InvalidArgument, "UNKNOWN_PERMISSION")["permission"], gone);

@@ -33,6 +33,7 @@ async fn explain(
         community: community.to_owned(),
         permission: permission.to_owned(),
         consistency_token: String::new(),
+        on_behalf_of: String::new(),
     };
     Ok(caller.community().explain_access(request).await?.into_inner())
 }

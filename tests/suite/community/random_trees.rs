@@ -66,6 +66,7 @@ impl Grown {
             community: self.world.places[place].name.clone(),
             permission: self.world.permissions[permission].name.clone(),
             consistency_token: self.token.clone(),
+            on_behalf_of: String::new(),
         }
     }
 
@@ -103,8 +104,14 @@ impl Grown {
     }
 
     async fn compare_explanation(&self, question: Question) {
-        let CheckAccessRequest { user, community, permission, consistency_token } = self.check(question);
-        let request = ExplainAccessRequest { user, community, permission, consistency_token };
+        let CheckAccessRequest { user, community, permission, consistency_token, .. } = self.check(question);
+        let request = ExplainAccessRequest {
+            user,
+            community,
+            permission,
+            consistency_token,
+            on_behalf_of: String::new(),
+        };
         let answer = self.service.community().explain_access(request).await.unwrap().into_inner();
         assert_eq!(answer.allowed, self.world.allows(question), "{}", self.about(question));
         let state = self.world.effective_state(question.1);

@@ -9,12 +9,13 @@ use sandbox::{Caller, Service};
 use serde::Deserialize;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request, Status};
-use usher_api::community::CommunityKind;
+use usher_api::community::{CommunityKind, ListPermissionsRequest};
 use uuid::Uuid;
 
 use super::raw::RawCodec;
 use crate::community::{enrol, somebody};
 use crate::support::acts::{delete_community, member_name, suspend_community, suspend_member};
+use crate::support::keys::{account, key};
 use crate::support::people::{Person, admin};
 use crate::support::tree::{Tree, community, grant, invite, member, mssp, role as custom_role, token};
 use crate::support::{address, request_id};
@@ -29,6 +30,13 @@ struct Row {
     sibling_admin: String,
     admin: String,
     service: String,
+    #[serde(default = "not_for_programs")]
+    api_key: String,
+}
+
+/// What an API key gets where the table does not say.
+fn not_for_programs() -> String {
+    "PermissionDenied".to_owned()
 }
 
 /// What requests are about. The callers differ, so each call is made on a scene of its own where it changes something.
@@ -50,7 +58,11 @@ impl Scene {
         let sibling = member(&self.admin, &self.tree.root, &self.tree.inside[1], &["admin"]).await;
         let inside = member(&self.admin, &self.tree.root, &self.tree.inside[0], &["admin"]).await;
         let service = Caller::nobody().service("alerts");
+        let permissions = own_permissions(&self.admin).await;
+        let permissions: Vec<&str> = permissions.iter().map(String::as_str).collect();
+        let key = key(&self.admin, &self.tree.root, &permissions).await;
         BTreeMap::from([
+            ("api_key", (key.caller, key.key.name)),
             ("nobody", (Caller::nobody(), "users/me".to_owned())),
             ("stranger", (stranger.caller, stranger.name)),
             ("guest", (guest.caller, guest.name)),
@@ -96,6 +108,8 @@ impl Scene {
                 name
             }
             "{role}" => custom_role(&self.admin, self.community(), &["members.list"]).await,
+            "{key}" => key(&self.admin, self.community(), &["communities.get"]).await.key.name,
+            "{account}" => account(&self.admin).await.0.name,
             "{newcomer}" => Person::new("newcomer").await.name,
             "{member}" => member_name(self.community(), &self.member().await),
             "{suspended_member}" => {
@@ -135,13 +149,15 @@ impl Scene {
 }
 
 /// Places in requests for things that are made for each call.
-const PLACES: [&str; 9] = [
+const PLACES: [&str; 11] = [
     "{invitation}",
     "{token}",
     "{fresh}",
     "{suspended}",
     "{deleted}",
     "{role}",
+    "{key}",
+    "{account}",
     "{newcomer}",
     "{member}",
     "{suspended_member}",
@@ -183,7 +199,7 @@ async fn every_rpc_admits_whom_the_table_says_and_nobody_else() {
 }
 
 impl Row {
-    fn columns(&self) -> [(&'static str, &String); 6] {
+    fn columns(&self) -> [(&'static str, &String); 7] {
         [
             ("nobody", &self.nobody),
             ("stranger", &self.stranger),
@@ -191,8 +207,17 @@ impl Row {
             ("sibling_admin", &self.sibling_admin),
             ("admin", &self.admin),
             ("service", &self.service),
+            ("api_key", &self.api_key),
         ]
     }
+}
+
+/// Usher's own permissions.
+async fn own_permissions(admin: &Person) -> Vec<String> {
+    let request = ListPermissionsRequest { page_size: 1_000, ..ListPermissionsRequest::default() };
+    let listed = admin.caller.community().list_permissions(request).await.expect("they are listed");
+    let own = listed.into_inner().permissions.into_iter().filter(|permission| permission.service == "usher");
+    own.map(|permission| permission.name).collect()
 }
 
 fn methods() -> Vec<MethodDescriptor> {

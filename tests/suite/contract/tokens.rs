@@ -5,12 +5,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sandbox::{Caller, current};
 use secrecy::ExposeSecret as _;
 use tonic::Code;
-use usher_api::community::ListPermissionsRequest;
+use usher_api::community::{GetCommunityRequest, ListPermissionsRequest};
 use usher_runtime::service_token::{Signer, generate_signing_key, read_signing_key};
-use usher_runtime::{Clock, Random, Timestamp};
+use usher_runtime::{ApiKeySecret, Clock, Random, Timestamp};
 
-use crate::support::people::Person;
+use crate::support::keys::key;
+use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
+use crate::support::tree::managed;
 
 async fn refused_token(token: &str, reason: &str) {
     let mut client = Caller::nobody().bearing(token).community();
@@ -80,4 +82,32 @@ async fn a_person_cannot_speak_for_another_by_the_header_of_services() {
     let request = usher_api::identity::GetUserRequest { name: "users/me".to_owned() };
     let seen = crossed.identity().get_user(request).await.unwrap().into_inner();
     assert_eq!(seen.user.unwrap().name, mira.name);
+}
+
+#[tokio::test]
+async fn an_api_key_must_be_one_that_was_made() {
+    let admin = admin().await;
+    let good = key(&admin, &managed(&admin).await, &["members.list"]).await.secret;
+    let answer =
+        Caller::nobody().bearing(&good).community().list_permissions(ListPermissionsRequest::default()).await;
+    assert!(answer.is_ok());
+    let never_made = ApiKeySecret::generate(&Random::system()).expose().to_owned();
+    for token in [&good[..56], &format!("{good}A"), &good.to_uppercase(), "usher_ak_", &never_made] {
+        refused_token(token, "TOKEN_INVALID").await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_forwards_a_key_does_what_the_key_may() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let blind = key(&admin, &place, &["members.list"]).await;
+    let get = || GetCommunityRequest { name: place.clone() };
+    let service = Caller::nobody().service("alerts");
+    service.community().get_community(get()).await.unwrap();
+    let forwarding = service.on_behalf_of(&blind.secret);
+    refused(forwarding.community().get_community(get()).await, Code::PermissionDenied, "PERMISSION_DENIED");
+    // Nor is a key heard beside a person's own token.
+    let crossed = admin.caller.on_behalf_of(&blind.secret);
+    crossed.community().get_community(get()).await.unwrap();
 }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use sandbox::{Caller, Database, Description, Options, Suite, Topology, until};
+use usher_api::community::GetCommunityRequest;
 use usher_api::identity::complete_authentication_request::Proof;
 use usher_api::identity::{
     AssessPasswordRequest, AuthenticateRequest, ChangePasswordRequest, CompleteAuthenticationRequest,
@@ -10,6 +11,7 @@ use usher_api::identity::{
 use usher_api::invitation::{AcceptInvitationRequest, Registration};
 
 use super::new_folder;
+use crate::support::keys::key;
 use crate::support::mail::{Mail, mails};
 use crate::support::people::{Person, TERMS, admin_of};
 use crate::support::tree::{grant, managed, offer};
@@ -84,9 +86,16 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
     };
     guest.caller.identity().change_password(change).await.unwrap();
     let link = forget_password(suite, email).await;
+    let (used, unused) = (
+        key(&admin, &community, &["communities.get"]).await,
+        key(&admin, &community, &["members.list"]).await,
+    );
+    used.caller.community().get_community(GetCommunityRequest { name: community.clone() }).await.unwrap();
     let mut secrets = two_steps(&suite.description, email).await;
     secrets.extend([
         link,
+        used.secret,
+        unused.secret,
         LAST_PASSWORD.to_owned(),
         mail.token(),
         PASSWORD.to_owned(),

@@ -48,6 +48,7 @@ fn check(user: &str, community: &str, permission: &str) -> CheckAccessRequest {
         community: community.to_owned(),
         permission: permission.to_owned(),
         consistency_token: String::new(),
+        on_behalf_of: String::new(),
     }
 }
 
@@ -94,13 +95,14 @@ async fn checks(observatory: &mut Observatory, scene: &Scene, service: &mut Clie
 
 async fn explanations(observatory: &mut Observatory, scene: &Scene, service: &mut Client) {
     for (who, user, place) in cases(scene) {
-        let CheckAccessRequest { user, community, permission, consistency_token } =
+        let CheckAccessRequest { user, community, permission, consistency_token, .. } =
             check(&user, &place, "members.delete");
         let request = ExplainAccessRequest {
             user: user.clone(),
             community: community.clone(),
             permission,
             consistency_token,
+            on_behalf_of: String::new(),
         };
         observatory.watch(&format!("ExplainAccess of {who}"), service.explain_access(request)).await;
         let request = ListEffectiveRolesRequest { user, community };

@@ -163,6 +163,7 @@ pub async fn allowed(person: &Person, community: &str, permission: &str) -> bool
         community: community.to_owned(),
         permission: permission.to_owned(),
         consistency_token: String::new(),
+        on_behalf_of: String::new(),
     };
     let answer = person.caller.service("alerts").community().check_access(request).await;
     answer.expect("the check is answered").into_inner().allowed

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use usher_api::name::UserName;
 use uuid::Uuid;
 
 use super::*;
@@ -96,13 +97,13 @@ impl Tree {
             inherits: given.inherits,
             suspended: self.suspended[given.place],
             invitation: String::new(),
-            granted_by: UserName(Uuid::nil()),
+            granted_by: UserName(Uuid::nil()).into(),
             grant_time: Timestamp(0),
         });
         let (state, root_state) = (self.states[here], self.states[0]);
         let kind = if here == 0 { Kind::Mssp } else { Kind::Managed };
         let there = Place { community: place(here), kind, root: place(0), state, root_state };
-        Standing { place: Some(there), roles: roles.collect() }
+        Standing { place: Some(there), roles: roles.collect(), ..Standing::default() }
     }
 
     /// Whether the role with this number holds the permission with that one, as the product says it.
@@ -142,7 +143,7 @@ fn permissions(standing: &Standing, catalogue: &Catalogue) -> BTreeSet<String> {
 /// The standing with those of its roles that `keep` is true of.
 fn only(standing: &Standing, keep: impl Fn(&HeldRole) -> bool) -> Standing {
     let roles = standing.roles.iter().filter(|held| keep(held)).cloned().collect();
-    Standing { place: standing.place, roles }
+    Standing { place: standing.place, roles, ..Standing::default() }
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 //! counts in the communities inside follows from `inherits`.
 
 use sea_orm::entity::prelude::*;
+use usher_api::name::{PrincipalName, UserName};
 use usher_runtime::Timestamp;
 use uuid::Uuid;
 
@@ -28,10 +29,23 @@ pub struct Model {
     pub custom_role_id: Option<Uuid>,
     /// The name of the invitation that brought it. Empty if none did.
     pub invitation: String,
-    /// Who gave it.
+    /// The id of who gave it.
     pub granted_by: Uuid,
+    /// The name of the program that gave it. Empty if a person did.
+    pub granted_by_program: String,
     /// When.
     pub create_time: Timestamp,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Who gave a role, from the columns that tell it.
+pub(crate) fn giver(id: Uuid, program: &str) -> PrincipalName {
+    program.parse().unwrap_or(PrincipalName::User(UserName(id)))
+}
+
+/// What the columns that tell who gave a role hold: the id, and the name if it is a program.
+pub(crate) fn giver_columns(giver: PrincipalName) -> (Uuid, String) {
+    let program = if giver.user().is_some() { String::new() } else { giver.to_string() };
+    (giver.id(), program)
+}

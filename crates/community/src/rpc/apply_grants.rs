@@ -1,9 +1,9 @@
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::community::apply_grants_response::Decision;
 use usher_api::community::{self as pb, AppliedGrants, GrantOutcome, GrantRefusal, RefusedGrants};
-use usher_api::name::{CommunityName, InvitationName, UserName};
+use usher_api::name::{CommunityName, InvitationName, PrincipalName, UserName};
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Once, Violations};
+use usher_runtime::{Actor, Caller, Change, Once, Violations};
 use uuid::Uuid;
 
 use crate::catalogue::INVITATIONS_CREATE;
@@ -20,7 +20,7 @@ use crate::{Community, parse, people, seats, user_state};
 /// What is to be decided.
 struct Acceptance {
     invitation: InvitationName,
-    inviter: UserName,
+    inviter: Actor,
     invitee: UserName,
     grants: Vec<AskedGrant>,
     request_id: Uuid,
@@ -68,7 +68,7 @@ impl Acceptance {
     fn parse(request: &pb::ApplyGrantsRequest) -> Result<Self, Error> {
         let mut violations = Violations::default();
         let invitation = violations.check("invitation", request.invitation.parse());
-        let giver = violations.check("inviter", request.inviter.parse());
+        let giver = parse_inviter(request, &mut violations);
         let guest = violations.check("invitee", request.invitee.parse());
         let grants = parse::grants(request.grants.clone(), &mut violations);
         let chosen = !request.request_id.is_empty();
@@ -173,7 +173,7 @@ impl Acceptance {
         let gift = Gift {
             root: self.invitation.root,
             to: self.invitee,
-            by: self.inviter,
+            by: self.inviter.principal,
             invitation: self.invitation.to_string(),
         };
         let mut gained = gift.give(service, change, &given).await?.into_iter();
@@ -196,6 +196,14 @@ impl Acceptance {
         let applied = matches!(answer.decision, Some(Decision::Applied(_)));
         tracing::info!(%invitation, %invitee, applied, "grants of {} decided", invitation.id);
     }
+}
+
+fn parse_inviter(request: &pb::ApplyGrantsRequest, violations: &mut Violations) -> Option<Actor> {
+    let principal = violations.check("inviter", request.inviter.parse::<PrincipalName>());
+    let represented = Some(&request.on_behalf_of).filter(|text| !text.is_empty());
+    let Some(represented) = represented else { return principal.map(Actor::from) };
+    let represented = violations.check("on_behalf_of", represented.parse());
+    Some(Actor { principal: principal?, on_behalf_of: Some(represented?) })
 }
 
 fn refuse(communities: impl Iterator<Item = CommunityName>, reason: GrantRefusal) -> Decision {

@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 
 use usher_api::community as pb;
-use usher_api::name::{CommunityName, UserName};
-use usher_runtime::{Caller, Violations};
+use usher_api::name::{CommunityName, PrincipalName, UserName};
+use usher_runtime::{Actor, Caller, Failure, Violations};
 
 use crate::Community;
 use crate::access::Reach;
-use crate::authority::{Holdings, curious_person, denied};
+use crate::authority::{Holdings, curious, denied, questions};
 use crate::catalogue::{MEMBERS_LIST, canonical};
 use crate::consistency::ConsistencyToken;
 use crate::error::Error;
@@ -23,9 +23,7 @@ pub(crate) async fn batch_check_access(
     violations.require(number_fits, "checks", format_args!("must hold 1 to {MOST_CHECKS} checks"));
     let mut checks = Vec::new();
     for (index, check) in request.checks.iter().enumerate().take(MOST_CHECKS) {
-        let (user, community) = (&check.user, &check.community);
-        let prefix = format!("checks[{index}].");
-        checks.extend(Check::parse(&prefix, user, community, &check.permission, &mut violations));
+        checks.extend(Check::parse(&format!("checks[{index}]."), check, &mut violations));
     }
     violations.finish()?;
     let answers = Answers::find(service, caller, &checks, &request.consistency_token).await?;
@@ -36,9 +34,9 @@ pub(crate) async fn batch_check_access(
     Ok(pb::BatchCheckAccessResponse { results })
 }
 
-/// A question: may `user` do in `community` what `permission` allows?
+/// A question: may `actor` do in `community` what `permission` allows?
 pub(super) struct Check {
-    pub(super) user: UserName,
+    pub(super) actor: Actor,
     pub(super) community: CommunityName,
     /// As it was named.
     pub(super) permission: String,
@@ -48,17 +46,34 @@ impl Check {
     /// Reads a check whose fields are named with `prefix`.
     pub(super) fn parse(
         prefix: &str,
-        user: &str,
-        community: &str,
-        permission: &str,
+        asked: &pb::CheckAccessRequest,
         violations: &mut Violations,
     ) -> Option<Self> {
-        let user = violations.check(format!("{prefix}user"), user.parse());
-        let community = violations.check(format!("{prefix}community"), community.parse());
-        let named = !permission.is_empty();
+        let actor = parse_actor(prefix, &asked.user, &asked.on_behalf_of, violations);
+        let community = violations.check(format!("{prefix}community"), asked.community.parse());
+        let named = !asked.permission.is_empty();
         violations.require(named, format!("{prefix}permission"), "must not be empty");
-        Some(Self { user: user?, community: community?, permission: permission.to_owned() }).filter(|_| named)
+        let permission = asked.permission.clone();
+        Some(Self { actor: actor?, community: community?, permission }).filter(|_| named)
     }
+}
+
+/// Reads who is asked about, from the fields `user` and `on_behalf_of`.
+pub(super) fn parse_actor(
+    prefix: &str,
+    user: &str,
+    on_behalf_of: &str,
+    violations: &mut Violations,
+) -> Option<Actor> {
+    let principal = violations.check(format!("{prefix}user"), user.parse::<PrincipalName>());
+    if on_behalf_of.is_empty() {
+        return principal.map(Actor::from);
+    }
+    let field = format!("{prefix}on_behalf_of");
+    let represented = violations.check(field.clone(), on_behalf_of.parse::<UserName>());
+    let is_account = principal.is_none_or(|name| matches!(name, PrincipalName::ServiceAccount(_)));
+    violations.require(is_account, field, "must be empty unless `user` is a service account");
+    Some(Actor { principal: principal?, on_behalf_of: Some(represented?) }).filter(|_| is_account)
 }
 
 /// What it takes to answer checks.
@@ -77,15 +92,16 @@ impl Answers {
         let token = ConsistencyToken::open(service, token);
         let mut asked = BTreeSet::new();
         for check in checks {
-            asked.insert((check.user, check.community, canonical(&check.permission).to_owned()));
-            let curious = curious_person(caller, check.user)?;
-            asked.extend(curious.map(|person| (person, check.community, MEMBERS_LIST.to_owned())));
+            asked.extend(questions(check.actor, check.community, canonical(&check.permission)));
+            if let Some(observer) = asker(caller, check.actor)? {
+                asked.extend(questions(observer, check.community, MEMBERS_LIST));
+            }
         }
         let opened = token.as_ref().ok().and_then(Option::as_ref);
         let (holdings, reached) = Holdings::load_with(&*service.database, &asked, opened).await?;
         for check in checks {
-            let Some(person) = curious_person(caller, check.user)? else { continue };
-            let held = holdings.of(person, check.community);
+            let Some(observer) = asker(caller, check.actor)? else { continue };
+            let held = holdings.of(observer, check.community);
             let sees = holdings.permission(MEMBERS_LIST).is_some_and(|it| held.allows(it, Reach::Here));
             if !sees {
                 return Err(denied(MEMBERS_LIST, check.community).into());
@@ -100,6 +116,15 @@ impl Answers {
     pub(super) fn allowed(&self, check: &Check) -> Result<bool, Error> {
         let permission = self.holdings.permission(canonical(&check.permission));
         let permission = permission.ok_or_else(|| Error::UnknownPermission(check.permission.clone()))?;
-        Ok(self.holdings.of(check.user, check.community).allows(permission, Reach::Here))
+        Ok(self.holdings.of(check.actor, check.community).allows(permission, Reach::Here))
     }
+}
+
+/// Who must hold `members.list` to be told what `actor` may do. A service account that asks about itself may ask about what it may do
+/// on behalf of those for whom it calls, and of no others: the answers would tell what these may do.
+fn asker(caller: &Caller, actor: Actor) -> Result<Option<Actor>, Failure> {
+    if caller.service.is_none() && actor.on_behalf_of.is_some() && caller.actor()? != actor {
+        return Ok(Some(caller.actor()?));
+    }
+    curious(caller, actor.principal)
 }

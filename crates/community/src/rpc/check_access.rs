@@ -11,10 +11,10 @@ pub(crate) async fn check_access(
     request: pb::CheckAccessRequest,
 ) -> Result<pb::CheckAccessResponse, Error> {
     let mut violations = Violations::default();
-    let pb::CheckAccessRequest { user, community, permission, consistency_token } = &request;
-    let check = Check::parse("", user, community, permission, &mut violations);
+    let check = Check::parse("", &request, &mut violations);
     let check = parse::required(check, &mut violations)?;
     let checks = std::slice::from_ref(&check);
-    let allowed = Answers::find(service, caller, checks, consistency_token).await?.allowed(&check)?;
+    let answers = Answers::find(service, caller, checks, &request.consistency_token).await?;
+    let allowed = answers.allowed(&check)?;
     Ok(pb::CheckAccessResponse { allowed })
 }

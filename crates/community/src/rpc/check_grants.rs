@@ -11,7 +11,7 @@ pub(crate) async fn check_grants(
     caller: &Caller,
     request: pb::CheckGrantsRequest,
 ) -> Result<pb::CheckGrantsResponse, Error> {
-    let giver = caller.person()?.user;
+    let giver = caller.actor()?;
     let mut violations = Violations::default();
     let root = violations.check("root", request.root.parse::<CommunityName>());
     let asked = parse::grants(request.grants, &mut violations);

@@ -31,7 +31,6 @@ pub(crate) async fn create_community(
     caller: &Caller,
     request: pb::CreateCommunityRequest,
 ) -> Result<pb::CreateCommunityResponse, Error> {
-    let maker = caller.person()?;
     let asked = request.community.clone().unwrap_or_default();
     let mut violations = Violations::default();
     let place = Place::parse(&asked.parent_community, &mut violations);
@@ -39,7 +38,7 @@ pub(crate) async fn create_community(
     let profile = Profile::parse(&asked, &BTreeSet::from(FIELDS), &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     let place = parse::required(place, &mut violations)?;
-    place.authorize(service, caller, maker).await?;
+    place.authorize(service, caller).await?;
     let kind = parse::required(kind, &mut violations)?;
     violations.finish()?;
 
@@ -47,7 +46,9 @@ pub(crate) async fn create_community(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    people::know(service, maker.user).await?;
+    if let Some(maker) = &caller.person {
+        people::know(service, maker.user).await?;
+    }
     let change = service.database.change().await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
@@ -59,7 +60,7 @@ pub(crate) async fn create_community(
         .await?;
     event::of_community(service, &change, &row, CommunityFact::Created).await?;
     if matches!(place, Place::Top) {
-        make_admin(service, &change, maker, &row).await?;
+        make_admin(service, &change, caller.person()?, &row).await?;
     }
     let consistency_token = ConsistencyToken::seal(service, held)?;
     let answer = pb::CreateCommunityResponse { community: Some(row.to_proto(row.state)), consistency_token };
@@ -84,12 +85,12 @@ impl Place {
         violations.check("community.parent_community", parent.parse()).map(Self::Inside)
     }
 
-    async fn authorize(self, service: &Community, caller: &Caller, maker: &SignedIn) -> Result<(), Error> {
+    async fn authorize(self, service: &Community, caller: &Caller) -> Result<(), Error> {
         match self {
             Self::Inside(parent) => {
                 authority::require_for_change(service, caller, COMMUNITIES_CREATE, parent).await
             }
-            Self::Top if maker.platform_admin => Ok(()),
+            Self::Top if caller.is_platform_admin() => Ok(()),
             Self::Top => Err(Failure::PermissionDenied {
                 permission: COMMUNITIES_CREATE.to_owned(),
                 resource: "communities".to_owned(),
@@ -147,7 +148,7 @@ async fn make_admin(
     let admin = RoleId::BuiltIn(BuiltInRole::Admin);
     let roles = vec![(admin, admin.in_community(row.name()))];
     let grant = Grant { community: row.name(), roles, reach: Reach::of(row.kind) };
-    let gift = Gift { root: row.name(), to: maker.user, by: maker.user, invitation: String::new() };
+    let gift = Gift { root: row.name(), to: maker.user, by: maker.user.into(), invitation: String::new() };
     gift.give(service, change, &[grant]).await?;
     Ok(())
 }

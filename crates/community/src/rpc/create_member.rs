@@ -3,7 +3,7 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _};
 use usher_api::community as pb;
 use usher_api::name::{CommunityName, MemberName, UserName};
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, EmailAddress, Once, Violations};
+use usher_runtime::{Actor, Caller, Change, EmailAddress, Once, Violations};
 
 use crate::catalogue::MEMBERS_CREATE;
 use crate::consistency::ConsistencyToken;
@@ -23,7 +23,7 @@ pub(crate) async fn create_member(
     caller: &Caller,
     request: pb::CreateMemberRequest,
 ) -> Result<pb::CreateMemberResponse, Error> {
-    let giver = caller.person()?.user;
+    let giver = caller.actor()?;
     let mut violations = Violations::default();
     let parent = violations.check("parent", request.parent.parse::<CommunityName>());
     let asked = request.member.clone().unwrap_or_default();
@@ -59,7 +59,7 @@ async fn add(
     service: &Community,
     change: &Change,
     community: &HeldCommunity,
-    giver: UserName,
+    giver: Actor,
     person: &person::Model,
     grants: &[AskedGrant],
 ) -> Result<(), Error> {
@@ -77,7 +77,7 @@ async fn add(
     let settings = InForce::load(&**change, &community.row).await?.effective;
     require_suitable(change, &community.row, &settings, person).await?;
     seats::require_one(change, &community.row, &settings).await?;
-    let gift = Gift { root, to: user, by: giver, invitation: String::new() };
+    let gift = Gift { root, to: user, by: giver.principal, invitation: String::new() };
     gift.give(service, change, &gifts).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
 use usher_api::community as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Once, SignedIn, Violations};
+use usher_runtime::{Actor, Caller, Change, Once, Violations};
 
 use crate::access::Reach;
 use crate::authority::{Holdings, require_for_change};
@@ -22,7 +22,7 @@ pub(crate) async fn create_role(
     caller: &Caller,
     request: pb::CreateRoleRequest,
 ) -> Result<pb::CreateRoleResponse, Error> {
-    let maker = caller.person()?;
+    let maker = caller.actor()?;
     let asked = request.role.clone().unwrap_or_default();
     let mut violations = Violations::default();
     let parent = violations.check("parent", request.parent.parse::<CommunityName>());
@@ -51,15 +51,15 @@ pub(crate) async fn create_role(
 async fn create(
     service: &Community,
     change: &Change,
-    maker: &SignedIn,
+    maker: Actor,
     community: &HeldCommunity,
     draft: RoleDraft,
 ) -> Result<(role::Model, BTreeSet<String>), Error> {
     let parent = community.row.name();
-    let holdings = Holdings::load(&**change, [(maker.user, parent)]).await?;
+    let holdings = Holdings::load(&**change, [(maker, parent)]).await?;
     let catalogue = Catalogue::load(&**change, holdings.custom_roles()).await?;
     let permissions = draft.known_permissions(&catalogue)?.unwrap_or_default();
-    let held = holdings.of(maker.user, parent).permissions(&catalogue, Reach::of(community.row.kind));
+    let held = holdings.of(maker, parent).permissions(&catalogue, Reach::of(community.row.kind));
     let display_name = draft.display_name.unwrap_or_default();
     role_draft::hold_to_ceiling(parent, &display_name, &held, &permissions)?;
 

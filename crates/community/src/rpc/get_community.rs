@@ -27,7 +27,7 @@ pub(super) async fn require_visible(
     caller: &Caller,
     name: CommunityName,
 ) -> Result<(), Error> {
-    if caller.person.as_ref().is_some_and(|person| person.platform_admin) {
+    if caller.is_platform_admin() {
         return Ok(());
     }
     authority::require(service, caller, COMMUNITIES_GET, name).await

@@ -1,10 +1,10 @@
 use sea_orm::EntityTrait as _;
 use usher_api::community as pb;
 use usher_api::name::{CommunityName, MemberName, UserName};
-use usher_runtime::{Caller, Violations};
+use usher_runtime::{Actor, Caller, Violations};
 
 use crate::access::Reach;
-use crate::authority::{Holdings, denied, seeing_person};
+use crate::authority::{Holdings, denied, seeing};
 use crate::catalogue::{Catalogue, MEMBERS_LIST};
 use crate::entity::community;
 use crate::error::Error;
@@ -18,15 +18,15 @@ pub(crate) async fn get_member(
 ) -> Result<pb::GetMemberResponse, Error> {
     let name = parse_name(caller, &request.name)?;
     let (user, place) = (UserName(name.user), name.community);
-    let curious = seeing_person(caller, user)?;
+    let curious = seeing(caller, user)?;
     let connection = &*service.database;
-    let asked = std::iter::once(user).chain(curious).map(|person| (person, place));
+    let asked = std::iter::once(user.into()).chain(curious).map(|actor| (actor, place));
     let holdings = Holdings::load(connection, asked).await?;
     let catalogue = Catalogue::load(connection, holdings.custom_roles()).await?;
-    let sees = |person| {
-        holdings.of(person, place).as_if_active().permissions(&catalogue, Reach::Here).contains(MEMBERS_LIST)
+    let sees = |actor: Actor| {
+        holdings.of(actor, place).as_if_active().permissions(&catalogue, Reach::Here).contains(MEMBERS_LIST)
     };
-    if curious.is_some_and(|person| !sees(person)) {
+    if curious.is_some_and(|actor| !sees(actor)) {
         return Err(denied(MEMBERS_LIST, place).into());
     }
     let community = community::Entity::find_by_id(place.0).one(connection).await?;

@@ -1,11 +1,12 @@
 use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait as _, Query};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use usher_api::community as pb;
-use usher_api::name::{CommunityName, UserName};
+use usher_api::name::CommunityName;
 use usher_runtime::page::parse_page_size;
-use usher_runtime::{Caller, Failure, Pages, Violations};
+use usher_runtime::{Actor, Caller, Failure, Pages, Violations};
 use uuid::Uuid;
 
+use super::batch_check_access::parse_actor;
 use crate::consistency::ConsistencyToken;
 use crate::entity::community::{Column, Entity, State};
 use crate::error::Error;
@@ -21,24 +22,24 @@ pub(crate) async fn list_accessible_communities(
     request: pb::ListAccessibleCommunitiesRequest,
 ) -> Result<pb::ListAccessibleCommunitiesResponse, Error> {
     let mut violations = Violations::default();
-    let user = violations.check("user", request.user.parse::<UserName>());
+    let actor = parse_actor("", &request.user, &request.on_behalf_of, &mut violations);
     let named = !request.permission.is_empty();
     violations.require(named, "permission", "must not be empty");
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
-    let user = parse::required(user, &mut violations)?;
-    require_asker(caller, user)?;
+    let actor = parse::required(actor, &mut violations)?;
+    require_asker(caller, actor)?;
     violations.finish()?;
     ConsistencyToken::await_write(service, &request.consistency_token).await?;
 
     let connection = &*service.database;
     let holding = RolesHolding::load(connection, &request.permission).await?;
-    let filter = (user, &request.permission);
+    let filter = (actor, &request.permission);
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListAccessibleCommunities", &filter);
     let after: Option<Uuid> = pages.open(&request.page_token)?;
     let mut ids: Vec<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(reached_by(user, Some(&holding)))
+        .filter(reached_by(connection, actor, Some(&holding)))
         .filter(Column::State.eq(State::Active))
         .filter(root_is_active())
         .filter(Condition::all().add_option(after.map(|id| Column::Id.gt(id))))
@@ -52,12 +53,13 @@ pub(crate) async fn list_accessible_communities(
     Ok(pb::ListAccessibleCommunitiesResponse { communities, next_page_token })
 }
 
-/// Services ask about anybody, a person about himself.
-fn require_asker(caller: &Caller, user: UserName) -> Result<(), Failure> {
-    if caller.service.is_some() || caller.person()?.user == user {
+/// Services ask about anybody, others about themselves: of an account, on behalf of those for whom it calls.
+fn require_asker(caller: &Caller, actor: Actor) -> Result<(), Failure> {
+    if caller.service.is_some() || caller.actor()? == actor {
         return Ok(());
     }
-    Err(Failure::PermissionDenied { permission: "users.get".to_owned(), resource: user.to_string() })
+    let resource = actor.principal.to_string();
+    Err(Failure::PermissionDenied { permission: "users.get".to_owned(), resource })
 }
 
 fn root_is_active() -> Expr {

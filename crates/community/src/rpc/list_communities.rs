@@ -2,12 +2,13 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    Select,
 };
 use usher_api::community as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::page::parse_page_size;
-use usher_runtime::{Caller, Failure, Pages, SignedIn, Violations};
+use usher_runtime::{Actor, Caller, Failure, Pages, Violations};
 use uuid::Uuid;
 
 use crate::catalogue::COMMUNITIES_GET;
@@ -39,11 +40,11 @@ pub(crate) async fn list_communities(
     caller: &Caller,
     request: pb::ListCommunitiesRequest,
 ) -> Result<pb::ListCommunitiesResponse, Error> {
-    let person = caller.person()?;
+    let actor = caller.actor()?;
     let mut violations = Violations::default();
     let size = parse_page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE, &mut violations);
     let wanted = Wanted::parse(&request, &mut violations);
-    if request.show_all && !person.platform_admin {
+    if request.show_all && !caller.is_platform_admin() {
         let (permission, resource) = (COMMUNITIES_GET.to_owned(), "communities".to_owned());
         return Err(Failure::PermissionDenied { permission, resource }.into());
     }
@@ -52,7 +53,8 @@ pub(crate) async fn list_communities(
 
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListCommunities", &wanted);
     let after: Option<Cursor> = pages.open(&request.page_token)?;
-    let mut rows = wanted.page(person, after.as_ref(), size).all(&*service.database).await?;
+    let connection = &*service.database;
+    let mut rows = wanted.page(connection, actor, after.as_ref(), size).all(connection).await?;
     let next_page_token = pages.cut(&mut rows, size, |row| wanted.cursor(row))?;
     let communities = with_roots(service, &rows).await?;
     Ok(pb::ListCommunitiesResponse { communities, next_page_token })
@@ -91,10 +93,16 @@ impl Wanted {
     }
 
     /// The beginning of what follows `after`, with one more than a page.
-    fn page(&self, person: &SignedIn, after: Option<&Cursor>, size: u64) -> Select<Entity> {
+    fn page(
+        &self,
+        connection: &impl ConnectionTrait,
+        actor: Actor,
+        after: Option<&Cursor>,
+        size: u64,
+    ) -> Select<Entity> {
         let mut rows = Entity::find();
         if !self.all {
-            rows = rows.filter(reached_by(person.user, None));
+            rows = rows.filter(reached_by(connection, actor, None));
         }
         rows = match self.states.as_slice() {
             [] => rows.filter(Column::State.ne(State::Deleted)),

@@ -1,9 +1,9 @@
 use usher_api::community as pb;
-use usher_api::name::{CommunityName, UserName};
-use usher_runtime::{Caller, Violations};
+use usher_api::name::{CommunityName, PrincipalName};
+use usher_runtime::{Actor, Caller, Violations};
 
 use crate::access::Reach;
-use crate::authority::{Holdings, curious_person, denied};
+use crate::authority::{Holdings, curious, denied};
 use crate::catalogue::{Catalogue, MEMBERS_LIST};
 use crate::error::Error;
 use crate::roster::RoleNames;
@@ -15,19 +15,20 @@ pub(crate) async fn list_effective_roles(
     request: pb::ListEffectiveRolesRequest,
 ) -> Result<pb::ListEffectiveRolesResponse, Error> {
     let mut violations = Violations::default();
-    let user = violations.check("user", request.user.parse::<UserName>());
+    let user = violations.check("user", request.user.parse::<PrincipalName>());
     let community = violations.check("community", request.community.parse::<CommunityName>());
     let user = parse::required(user, &mut violations)?;
     let community = parse::required(community, &mut violations)?;
-    let curious = curious_person(caller, user)?;
+    let curious = curious(caller, user)?;
 
     let connection = &*service.database;
-    let asked = std::iter::once(user).chain(curious).map(|person| (person, community));
+    let asked = std::iter::once(user.into()).chain(curious).map(|actor| (actor, community));
     let holdings = Holdings::load(connection, asked).await?;
     let catalogue = Catalogue::load(connection, holdings.custom_roles()).await?;
-    let may_see =
-        |person| holdings.of(person, community).permissions(&catalogue, Reach::Here).contains(MEMBERS_LIST);
-    if curious.is_some_and(|person| !may_see(person)) {
+    let may_see = |actor: Actor| {
+        holdings.of(actor, community).permissions(&catalogue, Reach::Here).contains(MEMBERS_LIST)
+    };
+    if curious.is_some_and(|actor| !may_see(actor)) {
         return Err(denied(MEMBERS_LIST, community).into());
     }
     let standing = holdings.of(user, community);

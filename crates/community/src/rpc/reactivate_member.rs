@@ -17,7 +17,7 @@ pub(crate) async fn reactivate_member(
     caller: &Caller,
     request: pb::ReactivateMemberRequest,
 ) -> Result<pb::ReactivateMemberResponse, Error> {
-    let actor = caller.person()?.user;
+    let actor = caller.actor()?;
     let mut violations = Violations::default();
     let name = violations.check("name", request.name.parse::<MemberName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);

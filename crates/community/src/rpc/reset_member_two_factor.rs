@@ -2,7 +2,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::community as pb;
 use usher_api::identity::ResetTwoFactorRequest;
 use usher_api::name::{MemberName, UserName};
-use usher_runtime::{Caller, Failure, Violations};
+use usher_runtime::{Actor, Caller, Failure, Violations};
 
 use crate::catalogue::MEMBERS_RESET_TWO_FACTOR;
 use crate::entity::member::{Column, Entity, State};
@@ -16,7 +16,7 @@ pub(crate) async fn reset_member_two_factor(
     caller: &Caller,
     request: pb::ResetMemberTwoFactorRequest,
 ) -> Result<pb::ResetMemberTwoFactorResponse, Error> {
-    let actor = caller.person()?.user;
+    let actor = caller.person()?.user.into();
     let mut violations = Violations::default();
     let name = violations.check("name", request.name.parse::<MemberName>());
     let name = parse::required(name, &mut violations)?;
@@ -36,11 +36,7 @@ pub(crate) async fn reset_member_two_factor(
 }
 
 /// Refuses unless `actor` may do it wherever the member belongs: what opens his account opens all of it.
-async fn require_power_everywhere(
-    service: &Community,
-    actor: UserName,
-    name: MemberName,
-) -> Result<(), Error> {
+async fn require_power_everywhere(service: &Community, actor: Actor, name: MemberName) -> Result<(), Error> {
     // Nothing is written: the trees are held so that all of it is of one moment.
     let change = service.database.change().await?;
     HeldPerson::take(&change, UserName(name.user)).await?;

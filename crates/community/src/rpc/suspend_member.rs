@@ -16,7 +16,7 @@ pub(crate) async fn suspend_member(
     caller: &Caller,
     request: pb::SuspendMemberRequest,
 ) -> Result<pb::SuspendMemberResponse, Error> {
-    let actor = caller.person()?.user;
+    let actor = caller.actor()?;
     let mut violations = Violations::default();
     let name = violations.check("name", request.name.parse::<MemberName>());
     let request_id = parse_request_id(&request.request_id, &mut violations);

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
 use usher_api::community as pb;
-use usher_api::name::{MemberName, UserName};
+use usher_api::name::MemberName;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Once, Violations};
+use usher_runtime::{Actor, Caller, Change, Once, Violations};
 
 use crate::access::Reach;
 use crate::catalogue::MEMBERS_UPDATE;
@@ -24,7 +24,7 @@ pub(crate) async fn update_member(
     caller: &Caller,
     request: pb::UpdateMemberRequest,
 ) -> Result<pb::UpdateMemberResponse, Error> {
-    let giver = caller.person()?.user;
+    let giver = caller.actor()?;
     let asked = request.member.clone().unwrap_or_default();
     let mut violations = Violations::default();
     let name = violations.check("member.name", asked.name.parse::<MemberName>());
@@ -60,7 +60,7 @@ pub(crate) async fn update_member(
 async fn set_roles(
     service: &Community,
     change: &Change,
-    giver: UserName,
+    giver: Actor,
     member: &mut HeldMember,
     grants: &[AskedGrant],
 ) -> Result<(), Error> {
@@ -81,6 +81,6 @@ async fn set_roles(
     if lost.is_empty() && gained.is_empty() {
         return Ok(());
     }
-    member.exchange_roles(service, change, giver, &lost, &gained).await?;
+    member.exchange_roles(service, change, giver.principal, &lost, &gained).await?;
     administrators::require_one(change, &member.community.root).await
 }

@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::community as pb;
 use usher_api::name::RoleName;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Failure, Once, SignedIn, Violations};
+use usher_runtime::{Actor, Caller, Change, Failure, Once, Violations};
 
 use crate::access::Reach;
 use crate::authority::{Holdings, require_for_change};
@@ -24,7 +24,7 @@ pub(crate) async fn update_role(
     caller: &Caller,
     request: pb::UpdateRoleRequest,
 ) -> Result<pb::UpdateRoleResponse, Error> {
-    let editor = caller.person()?;
+    let editor = caller.actor()?;
     let asked = request.role.clone().unwrap_or_default();
     let mut violations = Violations::default();
     let name = violations.check("role.name", asked.name.parse::<RoleName>());
@@ -73,18 +73,18 @@ pub(super) async fn find_custom(change: &Change, name: &RoleName) -> Result<Mode
 async fn update(
     service: &Community,
     change: &Change,
-    editor: &SignedIn,
+    editor: Actor,
     community: &HeldCommunity,
     row: Model,
     draft: RoleDraft,
 ) -> Result<(Model, BTreeSet<String>), Error> {
     let place = community.row.name();
-    let holdings = Holdings::load(&**change, [(editor.user, place)]).await?;
+    let holdings = Holdings::load(&**change, [(editor, place)]).await?;
     let catalogue = Catalogue::load(&**change, holdings.custom_roles().into_iter().chain([row.id])).await?;
     let before: BTreeSet<String> =
         catalogue.permissions_of(RoleId::Custom(row.id)).into_iter().map(str::to_owned).collect();
     let after = draft.known_permissions(&catalogue)?.unwrap_or_else(|| before.clone());
-    let held = holdings.of(editor.user, place).permissions(&catalogue, Reach::of(community.row.kind));
+    let held = holdings.of(editor, place).permissions(&catalogue, Reach::of(community.row.kind));
     let gained = after.difference(&before).cloned().collect();
     role_draft::hold_to_ceiling(place, &row.name().to_string(), &held, &gained)?;
 
