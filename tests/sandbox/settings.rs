@@ -86,8 +86,8 @@ fn section(suite: &Description, service: Service, smtp_port: u16, max_connection
         }
         // Short, so that a test can see an absent member be suspended.
         Service::Community => "sweep_interval = \"1s\"\n".to_owned(),
-        // Short, so that a test can see an invitation expire and an interrupted acceptance be completed.
-        Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\nacceptance_lease = \"6s\"\n".to_owned(),
+        // One administrator invites in all tests. Short, so that a test can see an invitation expire and an interrupted acceptance be completed.
+        Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\nacceptance_lease = \"6s\"\nlimits.inviter_recipients = 200000\nlimits.tree_recipients = 20000\nlimits.recipient_mails = 5\n".to_owned(),
         Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\n".to_owned(),
     };
     let name = service.name();

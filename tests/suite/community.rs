@@ -40,6 +40,7 @@ mod reactivate_community;
 mod reactivate_member;
 mod reactivate_user;
 mod register_permissions;
+mod release_seats;
 mod reset_member_two_factor;
 mod suspend_community;
 mod suspend_member;

@@ -4,6 +4,7 @@ mod accept_in_parallel;
 mod cancelled_calls;
 mod crash_in_identity;
 mod crash_while_accepting;
+mod import;
 mod key_rotation;
 mod outage;
 mod secrets_at_rest;

@@ -17,6 +17,10 @@ pub struct Config {
     /// How long a member may stay away before he is suspended, in communities that ask for it.
     #[serde(with = "humantime_serde")]
     pub inactive_after: Duration,
+    /// How long a seat is kept for an invitation that is about to be written, should its process die before it has. Longer than
+    /// events take at their worst: until the invitation's has come, the seat is kept by this alone.
+    #[serde(with = "humantime_serde")]
+    pub seat_lease: Duration,
     /// How often the sweeper looks for members who stayed away and communities to destroy.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
@@ -30,6 +34,7 @@ impl Default for Config {
             database: None,
             purge_delay: 30 * DAY,
             inactive_after: 90 * DAY,
+            seat_lease: Duration::from_mins(15),
             sweep_interval: Duration::from_mins(1),
         }
     }

@@ -11,4 +11,5 @@ pub mod person;
 pub mod revision;
 pub mod role;
 pub mod role_permission;
+pub mod seat_reservation;
 pub mod settings;

@@ -131,6 +131,19 @@ impl Judge {
         }
     }
 
+    /// The community, if it is among those that the grants name.
+    pub(crate) fn community(&self, community: CommunityName) -> Option<&community::Model> {
+        self.communities.get(&community)
+    }
+
+    /// What the roles of `grant` amount to, sorted.
+    pub(crate) fn permissions_of(&self, grant: &Grant) -> Vec<String> {
+        let roles = grant.roles.iter();
+        let amount: BTreeSet<&str> =
+            roles.flat_map(|(role, _)| self.catalogue.permissions_of(*role)).collect();
+        amount.into_iter().map(str::to_owned).collect()
+    }
+
     /// Whether there is such a community among those that the grants name.
     pub(crate) fn knows(&self, community: CommunityName) -> bool {
         self.communities.contains_key(&community)

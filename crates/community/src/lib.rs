@@ -10,6 +10,7 @@
 //! | `role.rs`, `role_draft.rs`, `role_usage.rs` | built-in roles, custom roles as requests say them, and who uses one |
 //! | `grants.rs` | whether somebody may give roles or take them |
 //! | `membership.rs`, `administrators.rs`, `seats.rs` | changing memberships, and what no change may break |
+//! | `invitees.rs` | what stands in the way of those who are to be invited |
 //! | `connection.rs` | the identity providers of communities, which the identity service keeps |
 //! | `enrolment.rs` | who becomes a member by signing in at the community's identity provider |
 //! | `lifecycle.rs`, `profile.rs`, `settings.rs` | what is to say of a community |
@@ -38,6 +39,7 @@ mod error;
 mod event;
 mod grants;
 mod inactivity;
+mod invitees;
 mod lifecycle;
 mod membership;
 mod migration;

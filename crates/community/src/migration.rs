@@ -19,6 +19,8 @@ mod m0016_index_role_permission;
 mod m0017_extend_person;
 mod m0018_insert_connections_permission;
 mod m0020_insert_two_factor_permission;
+mod m0021_extend_settings;
+mod m0022_create_seat_reservation;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -49,6 +51,8 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0017_extend_person::Migration));
         steps.push(Box::new(m0018_insert_connections_permission::Migration));
         steps.push(Box::new(m0020_insert_two_factor_permission::Migration));
+        steps.push(Box::new(m0021_extend_settings::Migration));
+        steps.push(Box::new(m0022_create_seat_reservation::Migration));
         steps
     }
 }

@@ -36,6 +36,7 @@ mod reactivate_community;
 mod reactivate_member;
 mod reactivate_user;
 mod register_permissions;
+mod release_seats;
 mod reset_member_two_factor;
 mod suspend_community;
 mod suspend_member;
@@ -333,6 +334,14 @@ impl CommunityService for Community {
     ) -> Answer<pb::CheckGrantsResponse> {
         let (caller, message) = open(request);
         answer(check_grants::check_grants(self, &caller, message).await)
+    }
+
+    async fn release_seats(
+        &self,
+        request: Request<pb::ReleaseSeatsRequest>,
+    ) -> Answer<pb::ReleaseSeatsResponse> {
+        let (_, message) = open(request);
+        answer(release_seats::release_seats(self, message).await)
     }
 
     async fn apply_grants(

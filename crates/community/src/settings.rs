@@ -1,15 +1,16 @@
 //! What communities ask of their members. What an MSSP community asks holds inside it too: of two, the stricter wins.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _};
 use usher_api::community as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::{EmailAddress, Timestamp, Violations};
+use uuid::Uuid;
 
 use crate::entity::community;
-use crate::entity::settings::{Column, DirectAddition, Entity, Model};
+use crate::entity::settings::{Column, DirectAddition, Entity, Model, PersonalMessages};
 
 const MOST_DOMAINS: usize = 100;
 const SEATS: std::ops::RangeInclusive<i32> = 0..=10_000_000;
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) session_duration: Option<i64>,
     pub(crate) deactivate_inactive_members: bool,
     pub(crate) direct_addition: Option<DirectAddition>,
+    pub(crate) personal_messages: Option<PersonalMessages>,
 }
 
 impl Settings {
@@ -49,6 +51,7 @@ impl Settings {
             deactivate_inactive_members: self.deactivate_inactive_members
                 || other.deactivate_inactive_members,
             direct_addition: self.direct_addition.max(other.direct_addition),
+            personal_messages: self.personal_messages.max(other.personal_messages),
         }
     }
 
@@ -60,6 +63,14 @@ impl Settings {
     /// Who may be made a member without being asked.
     pub(crate) fn direct_addition(&self) -> DirectAddition {
         self.direct_addition.unwrap_or(DirectAddition::Anybody)
+    }
+
+    pub(crate) fn personal_messages_to_proto(&self) -> pb::PersonalMessages {
+        match self.personal_messages {
+            None => pb::PersonalMessages::Unspecified,
+            Some(PersonalMessages::Allowed) => pb::PersonalMessages::Allowed,
+            Some(PersonalMessages::Forbidden) => pb::PersonalMessages::Forbidden,
+        }
     }
 
     /// Sets the fields that `mask` names to what the request says.
@@ -104,6 +115,9 @@ impl Settings {
                 "deactivate_inactive_members" => {
                     self.deactivate_inactive_members = asked.deactivate_inactive_members;
                 }
+                "personal_messages" => {
+                    self.personal_messages = parse_personal_messages(asked.personal_messages, violations);
+                }
                 _ => self.direct_addition = parse_direct_addition(asked.direct_addition, violations),
             }
         }
@@ -121,6 +135,7 @@ impl Settings {
             session_duration: self.session_duration,
             deactivate_inactive_members: self.deactivate_inactive_members,
             direct_addition: self.direct_addition,
+            personal_messages: self.personal_messages,
             version,
             update_time: now,
         }
@@ -141,6 +156,7 @@ impl Settings {
             session_duration: duration(self.session_duration),
             deactivate_inactive_members: self.deactivate_inactive_members,
             direct_addition: direct_addition_to_proto(self.direct_addition).into(),
+            personal_messages: self.personal_messages_to_proto().into(),
             etag: row.map(|row| row.version.to_string()).unwrap_or_default(),
             update_time: row.filter(|row| row.version > 0).map(|row| row.update_time.into()),
         }
@@ -148,7 +164,7 @@ impl Settings {
 }
 
 /// The fields that can be changed.
-pub(crate) const FIELDS: [&str; 7] = [
+pub(crate) const FIELDS: [&str; 8] = [
     "allowed_email_domains",
     "seat_limit",
     "max_invitation_life",
@@ -156,6 +172,7 @@ pub(crate) const FIELDS: [&str; 7] = [
     "session_duration",
     "deactivate_inactive_members",
     "direct_addition",
+    "personal_messages",
 ];
 
 /// Whether `field` of settings is set in a request.
@@ -167,6 +184,7 @@ pub(crate) fn is_filled(asked: &pb::CommunitySettings, field: &str) -> bool {
         "enforce_two_factor" => asked.enforce_two_factor,
         "session_duration" => asked.session_duration.is_some(),
         "deactivate_inactive_members" => asked.deactivate_inactive_members,
+        "personal_messages" => asked.personal_messages != 0,
         _ => asked.direct_addition != 0,
     }
 }
@@ -220,6 +238,18 @@ fn parse_direct_addition(asked: i32, violations: &mut Violations) -> Option<Dire
     }
 }
 
+fn parse_personal_messages(asked: i32, violations: &mut Violations) -> Option<PersonalMessages> {
+    match pb::PersonalMessages::try_from(asked) {
+        Ok(pb::PersonalMessages::Unspecified) => None,
+        Ok(pb::PersonalMessages::Allowed) => Some(PersonalMessages::Allowed),
+        Ok(pb::PersonalMessages::Forbidden) => Some(PersonalMessages::Forbidden),
+        Err(_) => {
+            violations.add("settings.personal_messages", "must be a known value");
+            None
+        }
+    }
+}
+
 fn direct_addition_to_proto(value: Option<DirectAddition>) -> pb::DirectAddition {
     match value {
         None => pb::DirectAddition::Unspecified,
@@ -240,6 +270,7 @@ impl From<&Model> for Settings {
             session_duration: row.session_duration,
             deactivate_inactive_members: row.deactivate_inactive_members,
             direct_addition: row.direct_addition,
+            personal_messages: row.personal_messages,
         }
     }
 }
@@ -267,6 +298,21 @@ impl InForce {
     }
 }
 
+/// What holds in each of `communities`, by their ids, in one query.
+pub(crate) async fn in_force(
+    connection: &impl ConnectionTrait,
+    communities: &[&community::Model],
+) -> Result<HashMap<Uuid, Settings>, DbErr> {
+    let paths: BTreeSet<Uuid> = communities.iter().flat_map(|row| [row.id, row.root_id]).collect();
+    let rows = Entity::find().filter(Column::CommunityId.is_in(paths)).all(connection).await?;
+    let of = |id: Uuid| rows.iter().find(|row| row.community_id == id).map(Settings::from);
+    let hold = |row: &community::Model| {
+        let (own, above) = (of(row.id), of(row.root_id).filter(|_| row.root_id != row.id));
+        own.into_iter().chain(above).fold(Settings::default(), Settings::strictest)
+    };
+    Ok(communities.iter().map(|row| (row.id, hold(row))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,6 +328,7 @@ mod tests {
             seat_limit: Some(10),
             session_duration: Some(900),
             direct_addition: Some(DirectAddition::TreeMembers),
+            personal_messages: Some(PersonalMessages::Allowed),
             ..Settings::default()
         };
         let own = Settings {
@@ -292,6 +339,7 @@ mod tests {
             session_duration: Some(1_800),
             deactivate_inactive_members: true,
             direct_addition: Some(DirectAddition::Anybody),
+            personal_messages: Some(PersonalMessages::Forbidden),
         };
         let expected = Settings {
             allowed_email_domains: Some(domains(&["b.example"])),

@@ -7,14 +7,14 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use usher_api::identity::UserEvent;
 use usher_api::invitation::{InvitationEvent, InvitationState};
-use usher_api::name::{InvitationName, RoleName, UserName};
+use usher_api::name::{CommunityName, InvitationName, RoleName, UserName};
 use usher_runtime::{Change, Event, Failure, Subscription};
 use uuid::Uuid;
 
 use crate::entity::{offer, offered_role};
 use crate::error::Error;
 use crate::role::RoleId;
-use crate::{Community, enrolment, people, user_state};
+use crate::{Community, enrolment, people, seats, user_state};
 
 /// The consumer of the identity service's events.
 pub(crate) fn of_people(service: Community) -> Subscription {
@@ -83,6 +83,7 @@ async fn note_offer(service: &Community, event: Event) -> Result<(), Failure> {
         .filter(offered_role::Column::InvitationId.eq(name.id))
         .exec(&*change)
         .await?;
+    seats::note(&change, name.id, news.version, &offered_communities(&news)).await?;
     let roles = offered_roles(&news);
     if !roles.is_empty() {
         let rows = roles.into_iter().map(|role| {
@@ -107,6 +108,15 @@ async fn is_news(change: &Change, name: InvitationName, version: i64) -> Result<
         .to_owned();
     let insert = offer::Entity::insert(offer::ActiveModel::from(row).reset_all()).on_conflict(newer);
     Ok(insert.exec_without_returning(&**change).await? > 0)
+}
+
+/// The communities that the invitation offers something in. None once it has ended.
+fn offered_communities(news: &InvitationEvent) -> Vec<Uuid> {
+    if news.state() != InvitationState::Pending {
+        return Vec::new();
+    }
+    let names = news.grants.iter().filter_map(|grant| grant.community.parse::<CommunityName>().ok());
+    names.map(|community| community.0).collect()
 }
 
 /// The custom roles that the invitation offers. None once it has ended.

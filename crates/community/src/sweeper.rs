@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::entity::member;
 use crate::error::Error;
-use crate::{Community, inactivity, people, purge};
+use crate::{Community, inactivity, people, purge, seats};
 
 /// How much is looked at in one statement.
 pub(crate) const BATCH: u64 = 100;
@@ -31,6 +31,9 @@ pub(crate) async fn run(service: Community, stop: CancellationToken) {
 async fn sweep(service: &Community) -> Result<(), Error> {
     complete_members(service).await?;
     inactivity::suspend_absent_members(service).await?;
+    let change = service.database.change().await?;
+    seats::forget_unheard(&change, service.clock.now()).await?;
+    change.commit().await?;
     purge::destroy_deleted_communities(service).await
 }
 

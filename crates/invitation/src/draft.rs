@@ -1,70 +1,123 @@
-//! Writing a new invitation: one live one for each community and address, whatever happens at the same moment.
+//! Writing new invitations: one live one for each community and address, whatever happens at the same moment.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, OnConflict, Query, SelectStatement};
 use usher_api::community::Grant;
-use usher_api::name::{CommunityName, UserName};
+use usher_api::name::{CommunityName, InvitationName, UserName};
 use usher_runtime::{Change, EmailAddress, Failure};
 
-use crate::Invitation;
 use crate::entity::{grant, invitation};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact};
+use crate::words::Words;
+use crate::{Invitation, limits};
 
-/// What holds for all invitations of one request. The grants are in the full form that the community service gave them.
+/// What holds for all invitations that are alike. The grants are in the full form that the community service gave them.
+#[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) root: CommunityName,
     pub(crate) grants: Vec<Grant>,
     pub(crate) inviter: UserName,
-    pub(crate) ttl: Duration,
+    pub(crate) life: Duration,
     pub(crate) notify: bool,
+    pub(crate) words: Words,
+}
+
+/// Somebody to be invited. The id of the invitation is chosen first: his seat is kept under it.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    pub(crate) id: Uuid,
+    pub(crate) email: EmailAddress,
+    pub(crate) display_name: String,
 }
 
 /// An invitation and its grants as they were written.
 pub(crate) type Written = (invitation::Model, Vec<grant::Model>);
 
+/// Writes invitations within `change`, and the events that have them mailed, in few statements however many they are. Of several
+/// in each other's way the first is written.
+///
+/// # Errors
+/// For each that is not written [`Error::AlreadyPending`]. `change` can go on without it.
+pub(crate) async fn write_all(
+    service: &Invitation,
+    change: &Change,
+    drafts: &[(&Terms, &Guest)],
+) -> Result<Vec<Result<Written, Error>>, Error> {
+    let mut offers = Vec::with_capacity(drafts.len());
+    for (terms, guest) in drafts {
+        offers.push(terms.grant_rows(guest)?);
+    }
+    let refusals = claim_places(service, change, drafts, &offers).await?;
+    let written: Vec<usize> = (0..drafts.len()).filter(|index| refusals[*index].is_none()).collect();
+    let mailed: Vec<usize> = written.iter().copied().filter(|index| drafts[*index].0.notify).collect();
+    let emails: Vec<&EmailAddress> = mailed.iter().map(|index| &drafts[*index].1.email).collect();
+    let may = limits::take_mails(service, change, &emails).await?;
+    let may: HashMap<usize, bool> = mailed.into_iter().zip(may).collect();
+    let mut rows: HashMap<usize, invitation::Model> = HashMap::new();
+    for index in written {
+        let (terms, guest) = drafts[index];
+        rows.insert(index, terms.row(service, guest, may.get(&index).copied())?);
+    }
+    insert_rows(change, rows.values()).await?;
+
+    let mut results = Vec::with_capacity(drafts.len());
+    for (index, (refusal, grants)) in refusals.into_iter().zip(offers).enumerate() {
+        results.push(match (refusal, rows.remove(&index)) {
+            (Some(refusal), _) => Err(refusal),
+            (None, Some(row)) => Ok((row, grants)),
+            (None, None) => return Err(Failure::internal("an invitation was not written").into()),
+        });
+    }
+    let facts = results.iter().filter_map(|result| result.as_ref().ok()).map(|(row, grants)| {
+        let notify = row.delivery_state == invitation::DeliveryState::Queued;
+        (row, grants.as_slice(), Fact::Created { notify })
+    });
+    lifecycle::tell_all(service, change, facts).await?;
+    Ok(results)
+}
+
+/// Writes one invitation, as [`write_all`].
+///
+/// # Errors
+/// [`Error::AlreadyPending`]
+pub(crate) async fn write(
+    service: &Invitation,
+    change: &Change,
+    terms: &Terms,
+    guest: &Guest,
+) -> Result<Written, Error> {
+    let written = write_all(service, change, &[(terms, guest)]).await?;
+    written.into_iter().next().ok_or_else(|| Failure::internal("nothing was written"))?
+}
+
 impl Terms {
-    /// Writes an invitation of `email` within `change`, and the event that has the mail sent.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyPending`], after which `change` can go on without this invitation.
-    pub(crate) async fn write(
+    /// `mailed` says whether the mail that is wanted may be sent. `None` if none is wanted.
+    fn row(
         &self,
         service: &Invitation,
-        change: &Change,
-        email: &EmailAddress,
-        display_name: &str,
-    ) -> Result<Written, Error> {
-        let row = self.row(service, email, display_name);
-        let grants = grant_rows(&row, &self.grants)?;
-        if !insert(change, &row, &grants).await? {
-            // Perhaps what is in the way has expired and the sweeper has not come by.
-            lifecycle::expire(service, change, invitation::Column::Id.in_subquery(in_the_way(&grants)))
-                .await?;
-            if !insert(change, &row, &grants).await? {
-                // Nothing in the way any more: it ended between the two looks, and the client may simply try again.
-                return Err(conflict(change, &grants).await?.unwrap_or(Failure::ConcurrentChange.into()));
-            }
-        }
-        lifecycle::tell(service, change, &row, Fact::Created { notify: self.notify }).await?;
-        Ok((row, grants))
-    }
-
-    fn row(&self, service: &Invitation, email: &EmailAddress, display_name: &str) -> invitation::Model {
+        guest: &Guest,
+        mailed: Option<bool>,
+    ) -> Result<invitation::Model, Error> {
+        use invitation::DeliveryState;
         let now = service.clock.now();
-        let (delivery_state, send_count) = if self.notify {
-            (invitation::DeliveryState::Queued, 1)
-        } else {
-            (invitation::DeliveryState::Skipped, 0)
+        let (delivery_state, send_count) = match mailed {
+            Some(true) => (DeliveryState::Queued, 1),
+            Some(false) => (DeliveryState::Suppressed, 0),
+            None => (DeliveryState::Skipped, 0),
         };
-        invitation::Model {
-            id: service.random.uuid(now),
+        Ok(invitation::Model {
+            id: guest.id,
             root_id: self.root.0,
-            email: email.typed().to_owned(),
-            email_canonical: email.canonical().to_owned(),
-            display_name: display_name.to_owned(),
+            email: guest.email.typed().to_owned(),
+            email_canonical: guest.email.canonical().to_owned(),
+            display_name: guest.display_name.clone(),
+            message: self.words.message.clone(),
+            locale: self.words.locale.clone(),
+            annotations: serde_json::to_string(&self.words.annotations).map_err(Failure::internal)?,
             inviter_id: self.inviter.0,
             state: invitation::State::Pending,
             delivery_state,
@@ -75,7 +128,7 @@ impl Terms {
             create_time: now,
             update_time: now,
             last_send_time: None,
-            expire_time: now.after(self.ttl),
+            expire_time: now.after(self.life),
             accept_time: None,
             revoke_time: None,
             revoke_reason: None,
@@ -83,49 +136,118 @@ impl Terms {
             invitee_id: None,
             claim_id: None,
             claim_lease_time: None,
-        }
+        })
+    }
+
+    /// The rows as they would be written.
+    pub(crate) fn unwritten(&self, service: &Invitation, guest: &Guest) -> Result<Written, Error> {
+        Ok((self.row(service, guest, None)?, self.grant_rows(guest)?))
+    }
+
+    fn grant_rows(&self, guest: &Guest) -> Result<Vec<grant::Model>, Error> {
+        grant_rows(guest.id, guest.email.canonical(), &self.grants)
     }
 }
 
-fn grant_rows(row: &invitation::Model, grants: &[Grant]) -> Result<Vec<grant::Model>, Error> {
+/// One row for each community. The one place where grants become rows.
+fn grant_rows(id: Uuid, email_canonical: &str, grants: &[Grant]) -> Result<Vec<grant::Model>, Error> {
     let mut rows = Vec::with_capacity(grants.len());
     for (position, grant) in grants.iter().enumerate() {
         let community: CommunityName = grant.community.parse().map_err(Failure::internal)?;
         rows.push(grant::Model {
-            invitation_id: row.id,
+            invitation_id: id,
             community_id: community.0,
             position: i32::try_from(position).map_err(Failure::internal)?,
             roles: grant.roles.join(","),
             inheritance: grant.inheritance,
             outcome: 0,
-            email_canonical: row.email_canonical.clone(),
+            email_canonical: email_canonical.to_owned(),
             live: true,
         });
     }
-    // In one order everywhere, so that two requests that name the same communities cannot wait for each other.
-    rows.sort_by_key(|grant| grant.community_id);
     Ok(rows)
 }
 
-/// Writes both tables, or nothing and `false` if a live invitation is in the way.
-async fn insert(change: &Change, row: &invitation::Model, grants: &[grant::Model]) -> Result<bool, Error> {
-    if !insert_grants(change, grants).await? {
-        delete_grants(change, row.id).await?;
-        return Ok(false);
+/// The most rows in one statement: of 32,766 values that SQLite takes.
+const MOST_ROWS: usize = 500;
+
+/// Makes each offer the live one in all of its communities, or in none, with the reason.
+async fn claim_places(
+    service: &Invitation,
+    change: &Change,
+    drafts: &[(&Terms, &Guest)],
+    offers: &[Vec<grant::Model>],
+) -> Result<Vec<Option<Error>>, Error> {
+    let claimed = insert_grants(change, offers.iter().flatten()).await?;
+    let mut complete = Vec::with_capacity(offers.len());
+    for offer in offers {
+        let id = offer.first().map(|grant| grant.invitation_id).unwrap_or_default();
+        let is_complete = claimed.get(&id).copied().unwrap_or(0) == offer.len();
+        if !is_complete {
+            // At once: what it holds may be all that is in the way of the next.
+            grant::Entity::delete_many().filter(grant::Column::InvitationId.eq(id)).exec(&**change).await?;
+        }
+        complete.push(is_complete);
     }
-    let row = invitation::ActiveModel::from(row.clone()).reset_all();
-    invitation::Entity::insert(row).exec_without_returning(&**change).await?;
-    Ok(true)
+    let mut refusals = Vec::with_capacity(offers.len());
+    for ((offer, (terms, _)), is_complete) in offers.iter().zip(drafts).zip(complete) {
+        refusals.push(if is_complete { None } else { claim_one(service, change, terms.root, offer).await? });
+    }
+    Ok(refusals)
 }
 
-/// Whether nothing was in the way of any.
-async fn insert_grants(change: &Change, grants: &[grant::Model]) -> Result<bool, Error> {
-    let rows = grants.iter().cloned().map(|grant| grant::ActiveModel::from(grant).reset_all());
-    let written = grant::Entity::insert_many(rows)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(&**change)
-        .await?;
-    Ok(written == grants.len() as u64)
+/// Tries once more what did not succeed with the others.
+async fn claim_one(
+    service: &Invitation,
+    change: &Change,
+    root: CommunityName,
+    offer: &[grant::Model],
+) -> Result<Option<Error>, Error> {
+    // Perhaps what is in the way has expired and the sweeper has not come by.
+    lifecycle::expire(service, change, invitation::Column::Id.in_subquery(in_the_way(offer))).await?;
+    let claimed: usize = insert_grants(change, offer.iter()).await?.into_values().sum();
+    if claimed == offer.len() {
+        return Ok(None);
+    }
+    let id = offer.first().map(|grant| grant.invitation_id).unwrap_or_default();
+    delete_grants(change, id).await?;
+    // Nothing in the way any more: it ended between the two looks, and the client may simply try again.
+    let other = holder(change, offer).await?;
+    Ok(Some(other.map_or(Failure::ConcurrentChange.into(), |other| already_pending(root, &other))))
+}
+
+/// Writes the grants that nothing is in the way of, and returns how many of each invitation.
+async fn insert_grants(
+    change: &Change,
+    grants: impl Iterator<Item = &grant::Model>,
+) -> Result<HashMap<Uuid, usize>, Error> {
+    let mut rows: Vec<&grant::Model> = grants.collect();
+    // In one order everywhere, so that two requests about the same people and communities cannot wait for each other. Of equal
+    // ones the first stays first.
+    rows.sort_by(|one, other| {
+        (one.community_id, &one.email_canonical).cmp(&(other.community_id, &other.email_canonical))
+    });
+    let mut inserted = HashMap::new();
+    for some in rows.chunks(MOST_ROWS) {
+        let models = some.iter().map(|row| grant::ActiveModel::from((*row).clone()).reset_all());
+        let written = grant::Entity::insert_many(models)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_with_returning(&**change)
+            .await?;
+        for row in written {
+            *inserted.entry(row.invitation_id).or_default() += 1;
+        }
+    }
+    Ok(inserted)
+}
+
+async fn insert_rows(change: &Change, rows: impl Iterator<Item = &invitation::Model>) -> Result<(), Error> {
+    let mut models: Vec<_> = rows.map(|row| invitation::ActiveModel::from(row.clone()).reset_all()).collect();
+    while !models.is_empty() {
+        let some: Vec<_> = models.drain(..models.len().min(MOST_ROWS)).collect();
+        invitation::Entity::insert_many(some).exec_without_returning(&**change).await?;
+    }
+    Ok(())
 }
 
 async fn delete_grants(change: &Change, invitation: Uuid) -> Result<(), Error> {
@@ -144,14 +266,16 @@ pub(crate) async fn offer_instead(
     row: &invitation::Model,
     grants: &[Grant],
 ) -> Result<Vec<grant::Model>, Error> {
-    let mut rows = grant_rows(row, grants)?;
+    let rows = grant_rows(row.id, &row.email_canonical, grants)?;
     lifecycle::expire(service, change, invitation::Column::Id.in_subquery(in_the_way(&rows))).await?;
     delete_grants(change, row.id).await?;
-    if !insert_grants(change, &rows).await? {
-        return Err(conflict(change, &rows).await?.unwrap_or(Failure::ConcurrentChange.into()));
+    let inserted: usize = insert_grants(change, rows.iter()).await?.into_values().sum();
+    if inserted == rows.len() {
+        return Ok(rows);
     }
-    rows.sort_by_key(|grant| grant.position);
-    Ok(rows)
+    let root = CommunityName(row.root_id);
+    let other = holder(change, &rows).await?;
+    Err(other.map_or(Failure::ConcurrentChange.into(), |other| already_pending(root, &other)))
 }
 
 /// Makes the grants of an invitation that is pending again live again.
@@ -165,8 +289,10 @@ pub(crate) async fn revive(
 ) -> Result<(), Error> {
     let Some(own) = grants.first() else { return Ok(()) };
     lifecycle::expire(service, change, invitation::Column::Id.in_subquery(in_the_way(grants))).await?;
-    if let Some(conflict) = conflict(change, grants).await? {
-        return Err(conflict);
+    if let Some(other) = holder(change, grants).await? {
+        let row = invitation::Entity::find_by_id(own.invitation_id).one(&**change).await?;
+        let root = CommunityName(row.ok_or(Error::NotFound)?.root_id);
+        return Err(already_pending(root, &other));
     }
     grant::Entity::update_many()
         .col_expr(grant::Column::Live, Expr::value(true))
@@ -197,12 +323,27 @@ fn others_like(grants: &[grant::Model]) -> Condition {
         .add(grant::Column::CommunityId.is_in(grants.iter().map(|grant| grant.community_id)))
 }
 
-/// Which invitation is in the way, if one is.
-async fn conflict(change: &Change, grants: &[grant::Model]) -> Result<Option<Error>, Error> {
-    let Some(other) = grant::Entity::find().filter(others_like(grants)).one(&**change).await? else {
-        return Ok(None);
-    };
-    let row = invitation::Entity::find_by_id(other.invitation_id).one(&**change).await?;
-    let community = CommunityName(other.community_id);
-    Ok(row.map(|row| Error::AlreadyPending { invitation: row.name(), community }))
+/// What is in the way of an invitation that is not to be written.
+pub(crate) async fn look(service: &Invitation, terms: &Terms, guest: &Guest) -> Result<Option<Error>, Error> {
+    let offer = terms.grant_rows(guest)?;
+    let database = &*service.database;
+    for other in grant::Entity::find().filter(others_like(&offer)).all(database).await? {
+        let row = invitation::Entity::find_by_id(other.invitation_id).one(database).await?;
+        let pending = invitation::State::Pending;
+        if row.is_some_and(|row| row.state_at(service.clock.now()) == pending) {
+            return Ok(Some(already_pending(terms.root, &other)));
+        }
+    }
+    Ok(None)
+}
+
+/// What is in the way, if something is. Its invitation may be one that is about to be written in the same change.
+async fn holder(change: &Change, grants: &[grant::Model]) -> Result<Option<grant::Model>, Error> {
+    Ok(grant::Entity::find().filter(others_like(grants)).one(&**change).await?)
+}
+
+/// A community is in one tree, so what is in the way is under the same root.
+fn already_pending(root: CommunityName, other: &grant::Model) -> Error {
+    let invitation = InvitationName { root, id: other.invitation_id };
+    Error::AlreadyPending { invitation, community: CommunityName(other.community_id) }
 }

@@ -4,7 +4,14 @@
 //! |---|---|
 //! | `rpc.rs`, `rpc/` | the RPCs, one file each |
 //! | `parse.rs` | what requests may say |
-//! | `draft.rs` | writing a new invitation, one live one for each community and address |
+//! | `asked.rs` | one invitation as a request asks for it |
+//! | `judging.rs`, `refusal.rs` | many offers judged at once, and refusals as data |
+//! | `preview.rs` | what an invitation would be |
+//! | `import.rs`, `import_lines.rs` | many people in one call, in the forms in which they come |
+//! | `words.rs` | what an invitation says beside what it offers |
+//! | `policy.rs` | what the community service is asked about an offer, and what its answer refuses |
+//! | `limits.rs` | how many people may be invited, and how often one is mailed |
+//! | `draft.rs` | writing new invitations, one live one for each community and address |
 //! | `acceptance.rs` | from a claim to memberships: the steps that a crash may interrupt |
 //! | `access.rs` | who may see and end an invitation |
 //! | `invitee.rs` | who is invited: the signed-in person whose address it is |
@@ -21,21 +28,33 @@
 
 mod acceptance;
 mod access;
+mod asked;
 mod config;
 mod draft;
 mod entity;
 mod error;
+mod import;
+mod import_lines;
 mod invitee;
+mod judging;
 mod lifecycle;
+mod limits;
 mod migration;
 mod offer;
 mod parse;
+mod policy;
+mod preview;
+mod refusal;
 mod rpc;
 mod subscriber;
 mod sweeper;
 mod token;
 mod withdrawal;
+mod words;
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
 use usher_api::community::community_service_client::CommunityServiceClient;
 use usher_api::identity::identity_service_client::IdentityServiceClient;
@@ -54,11 +73,13 @@ pub struct Invitation {
     random: Random,
     sealing: SealingKey,
     config: Config,
+    /// For imports under way: they go on after their call was answered.
+    imports: Arc<Semaphore>,
     identity: IdentityServiceClient<Transport>,
     community: CommunityServiceClient<Transport>,
 }
 
-/// The largest request: 1 MiB, ten times the longest import.
+/// The largest message: 1 MiB, several times a batch of 100 invitations.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 impl Invitation {
@@ -74,7 +95,8 @@ impl Invitation {
     ) -> Result<Self, String> {
         config.check()?;
         let Foundation { database, clock, random, sealing } = foundation;
-        Ok(Self { database, clock, random, sealing, config, identity, community })
+        let imports = Arc::new(Semaphore::new(config.concurrent_imports));
+        Ok(Self { database, clock, random, sealing, config, imports, identity, community })
     }
 
     /// The RPCs, without layers.

@@ -14,7 +14,7 @@ use sea_orm::sea_query::{Condition, ExprTrait as _, IntoCondition};
 use usher_api::invitation::InvitationEvent;
 use usher_api::name::UserName;
 use usher_runtime::outbox::{self, NewEvent};
-use usher_runtime::{Change, database};
+use usher_runtime::{Change, Timestamp, database};
 
 use crate::Invitation;
 use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State, revoke_reason};
@@ -25,7 +25,7 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
     Created { notify: bool },
-    Resent,
+    Resent { notify: bool },
     Updated,
     Sent,
     DeliveryFailed,
@@ -39,7 +39,7 @@ impl Fact {
     fn kind(self) -> &'static str {
         match self {
             Self::Created { .. } => "invitation.created",
-            Self::Resent => "invitation.resent",
+            Self::Resent { .. } => "invitation.resent",
             Self::Updated => "invitation.updated",
             Self::Sent => "invitation.sent",
             Self::DeliveryFailed => "invitation.delivery_failed",
@@ -58,13 +58,36 @@ pub(crate) async fn tell(
     row: &Model,
     fact: Fact,
 ) -> Result<(), Error> {
-    let now = service.clock.now();
     let grants = grant::of_invitation(&**change, row.id).await?;
-    let message = InvitationEvent {
+    tell_all(service, change, [(row, grants.as_slice(), fact)]).await
+}
+
+/// As [`tell`], of many invitations, in few statements however many they are.
+pub(crate) async fn tell_all<'a>(
+    service: &Invitation,
+    change: &Change,
+    facts: impl IntoIterator<Item = (&'a Model, &'a [grant::Model], Fact)>,
+) -> Result<(), Error> {
+    let now = service.clock.now();
+    let facts: Vec<_> =
+        facts.into_iter().map(|(row, grants, fact)| (row, fact, event(row, grants, fact, now))).collect();
+    let events = facts.iter().map(|(row, fact, message)| NewEvent {
+        id: service.random.uuid(now),
+        kind: fact.kind(),
+        resource: row.name().to_string(),
+        version: row.version,
+        occur_time: now,
+        message,
+    });
+    Ok(outbox::record_all(change, events).await?)
+}
+
+fn event(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> InvitationEvent {
+    InvitationEvent {
         invitation: row.name().to_string(),
         version: row.version,
         state: usher_api::invitation::InvitationState::from(row.state).into(),
-        notify: matches!(fact, Fact::Created { notify: true } | Fact::Resent),
+        notify: matches!(fact, Fact::Created { notify: true } | Fact::Resent { notify: true }),
         invitee: match fact {
             Fact::Accepted => row.invitee_id.map(|id| UserName(id).to_string()).unwrap_or_default(),
             _ => String::new(),
@@ -72,16 +95,7 @@ pub(crate) async fn tell(
         occur_time: Some(now.into()),
         grants: grants.iter().map(grant::Model::to_proto).collect(),
         revoke_reason: revoke_reason(row.revoke_reason).into(),
-    };
-    let event = NewEvent {
-        id: service.random.uuid(now),
-        kind: fact.kind(),
-        resource: row.name().to_string(),
-        version: row.version,
-        occur_time: now,
-        message: &message,
-    };
-    Ok(outbox::record(change, event).await?)
+    }
 }
 
 /// Rows that are pending, by the database's clock, and not being accepted.

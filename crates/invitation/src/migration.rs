@@ -4,6 +4,8 @@ mod m0001_create_invitation;
 mod m0002_create_grant;
 mod m0003_create_token;
 mod m0004_extend_invitation;
+mod m0005_add_words;
+mod m0006_create_allowance;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +20,8 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0002_create_grant::Migration));
         steps.push(Box::new(m0003_create_token::Migration));
         steps.push(Box::new(m0004_extend_invitation::Migration));
+        steps.push(Box::new(m0005_add_words::Migration));
+        steps.push(Box::new(m0006_create_allowance::Migration));
         steps
     }
 }

@@ -59,6 +59,8 @@ pub(crate) async fn describe(
         inviter_name: inviter_name(service, UserName(row.inviter_id)).await?,
         communities,
         expire_time: Some(row.expire_time.into()),
+        locale: row.locale.clone(),
+        message: row.message.clone(),
     })
 }
 

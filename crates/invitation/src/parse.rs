@@ -42,21 +42,21 @@ pub(crate) fn grants(field: &str, grants: &[Grant], violations: &mut Violations)
     }
 }
 
-/// How long the invitation lives.
+/// How long the invitation is to live, if that is said. The settings of its communities may let it live less long.
 pub(crate) fn ttl(
+    field: &str,
     asked: Option<&prost_types::Duration>,
     config: &Config,
     violations: &mut Violations,
-) -> Duration {
-    let Some(asked) = asked else { return config.default_ttl };
+) -> Option<Duration> {
     let (least, most) = (config.min_ttl, config.max_ttl);
-    let ttl = duration(asked).filter(|ttl| (least..=most).contains(ttl));
+    let ttl = duration(asked?).filter(|ttl| (least..=most).contains(ttl));
     violations.require(
         ttl.is_some(),
-        "ttl",
+        field,
         format_args!("must be {} s to {} s", least.as_secs(), most.as_secs()),
     );
-    ttl.unwrap_or(config.default_ttl)
+    ttl
 }
 
 /// Until when the invitation lives, given as a moment: as far ahead as a `ttl` may be.
@@ -128,9 +128,9 @@ mod tests {
         for outside in [seconds(0), seconds(-5), seconds(3_599), seconds(31 * 24 * 3_600), seconds(i64::MIN)]
         {
             let mut violations = Violations::default();
-            ttl(Some(&outside), &config, &mut violations);
+            ttl("ttl", Some(&outside), &config, &mut violations);
             assert_eq!(violations.iter().count(), 1, "{outside:?}");
         }
-        assert_eq!(ttl(None, &config, &mut Violations::default()), config.default_ttl);
+        assert_eq!(ttl("ttl", None, &config, &mut Violations::default()), None);
     }
 }

@@ -1,6 +1,7 @@
 //! What can be called. One file for each RPC.
 
 mod accept_invitation;
+mod batch_create_invitations;
 mod create_invitation;
 mod decline_invitation;
 mod get_invitation;
@@ -12,7 +13,7 @@ mod resolve_invitation_token;
 mod revoke_invitation;
 mod update_invitation;
 
-use tonic::Request;
+use tonic::{Request, Streaming};
 use usher_api::invitation as pb;
 use usher_api::invitation::invitation_service_server::InvitationService;
 use usher_runtime::rpc::{Answer, answer, open};
@@ -29,12 +30,22 @@ impl InvitationService for Invitation {
         answer(create_invitation::create_invitation(self, &caller, message).await)
     }
 
+    async fn batch_create_invitations(
+        &self,
+        request: Request<pb::BatchCreateInvitationsRequest>,
+    ) -> Answer<pb::BatchCreateInvitationsResponse> {
+        let (caller, message) = open(request);
+        answer(batch_create_invitations::batch_create_invitations(self, &caller, message).await)
+    }
+
+    type ImportInvitationsStream = import_invitations::Answers;
+
     async fn import_invitations(
         &self,
-        request: Request<pb::ImportInvitationsRequest>,
-    ) -> Answer<pb::ImportInvitationsResponse> {
-        let (caller, message) = open(request);
-        answer(import_invitations::import_invitations(self, &caller, message).await)
+        request: Request<Streaming<pb::ImportInvitationsRequest>>,
+    ) -> Answer<Self::ImportInvitationsStream> {
+        let (caller, messages) = open(request);
+        answer(import_invitations::import_invitations(self, &caller, messages).await)
     }
 
     async fn get_invitation(

@@ -210,7 +210,7 @@ mod tests {
                 display_name: "Alpine Bank".to_owned(),
                 roles: vec!["Guest".to_owned(), "Analyst".to_owned()],
             }],
-            expire_time: None,
+            ..Offer::default()
         }
     }
 

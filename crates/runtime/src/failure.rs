@@ -213,6 +213,17 @@ pub struct Refusal {
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 impl Refusal {
+    /// As [`Self::into_status`], for a limit that is reached: `subject` is what ran out. Without `retry_delay` waiting does not
+    /// help.
+    #[must_use]
+    pub fn into_quota_status(self, subject: &str, retry_delay: Option<Duration>) -> Status {
+        let (code, message) = (self.code, self.message.clone());
+        let mut details = self.into_status(None).get_error_details();
+        details.add_quota_failure_violation(subject, &message);
+        details.set_retry_info(retry_delay);
+        Status::with_error_details(code, message, details)
+    }
+
     /// The status with its details: always `ErrorInfo`, and what its code calls for besides.
     #[must_use]
     pub fn into_status(self, violations: Option<&Violations>) -> Status {

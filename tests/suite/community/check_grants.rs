@@ -1,10 +1,16 @@
 use sandbox::Caller;
 use tonic::{Code, Status};
-use usher_api::community::{CheckGrantsRequest, Grant, GrantOutcome, Inheritance, PermissionCategory};
+use usher_api::community::{
+    CheckGrantsRequest, CheckGrantsResponse, CommunitySettings, Grant, GrantOutcome, Inheritance,
+    PermissionCategory, PersonalMessages, Recipient, RecipientObstacle, RecipientRefusal, RecipientVerdict,
+};
 
+use super::release_seats::{recipient, release};
 use super::{alone, holder, invitation_service, no_community, permission};
+use crate::support::acts::set_community as set;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
+use crate::support::rows::end_lease;
 use crate::support::tree::{grant, managed, mssp, role};
 
 const CREATE: &str = "invitations.create";
@@ -20,8 +26,38 @@ async fn check_for(
     grants: Vec<Grant>,
 ) -> Result<Vec<Grant>, Status> {
     let caller = invitation_service().on_behalf_of(&giver.credentials.access_token);
-    let request = CheckGrantsRequest { root: root.to_owned(), grants, permission: permission.to_owned() };
+    let request = CheckGrantsRequest {
+        root: root.to_owned(),
+        grants,
+        permission: permission.to_owned(),
+        ..CheckGrantsRequest::default()
+    };
     Ok(caller.community().check_grants(request).await?.into_inner().grants)
+}
+
+async fn ask(
+    giver: &Person,
+    root: &str,
+    grants: Vec<Grant>,
+    recipients: &[Recipient],
+    reserve_seats: bool,
+) -> Result<CheckGrantsResponse, Status> {
+    let caller = invitation_service().on_behalf_of(&giver.credentials.access_token);
+    let request = CheckGrantsRequest {
+        root: root.to_owned(),
+        grants,
+        permission: CREATE.to_owned(),
+        recipients: recipients.to_vec(),
+        reserve_seats,
+    };
+    Ok(caller.community().check_grants(request).await?.into_inner())
+}
+
+/// What stands in the way of each recipient.
+fn obstacles(answer: &CheckGrantsResponse) -> Vec<Vec<RecipientRefusal>> {
+    let reasons =
+        |verdict: &RecipientVerdict| verdict.obstacles.iter().map(RecipientObstacle::reason).collect();
+    answer.verdicts.iter().map(reasons).collect()
 }
 
 fn reaching(community: &str, roles: &[&str]) -> Grant {
@@ -237,6 +273,7 @@ async fn only_the_invitation_service_asks_and_only_for_a_person() {
         root: place.clone(),
         grants: vec![grant(&place, &["guest"])],
         permission: CREATE.to_owned(),
+        ..CheckGrantsRequest::default()
     };
     let alone = invitation_service().community().check_grants(request()).await;
     refused(alone, Code::Unauthenticated, "TOKEN_MISSING");
@@ -247,4 +284,83 @@ async fn only_the_invitation_service_asks_and_only_for_a_person() {
         Code::PermissionDenied,
         "CALLER_NOT_ALLOWED",
     );
+}
+
+#[tokio::test]
+async fn says_what_holds_where_roles_are_given() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let custom = role(&admin, &place, &["communities.get", "members.list"]).await;
+    let settings = CommunitySettings {
+        seat_limit: 3,
+        max_invitation_life: Some(prost_types::Duration { seconds: 7_200, nanos: 0 }),
+        personal_messages: PersonalMessages::Allowed.into(),
+        ..CommunitySettings::default()
+    };
+    set(&admin, &place, settings).await;
+    let answer = ask(&admin, &place, vec![grant(&place, &[&custom])], &[], false).await.unwrap();
+    let terms = &answer.terms[0];
+    assert_eq!(terms.permissions, ["communities.get", "members.list"]);
+    assert_eq!(terms.max_invitation_life.map(|life| life.seconds), Some(7_200));
+    assert_eq!(terms.personal_messages(), PersonalMessages::Allowed);
+    assert_eq!((terms.seat_limit, terms.seats_taken), (3, 1));
+}
+
+#[tokio::test]
+async fn a_seat_that_was_asked_for_is_kept_until_it_is_given_back() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    set(&admin, &place, CommunitySettings { seat_limit: 2, ..CommunitySettings::default() }).await;
+    let (one, two) = (recipient(&place), recipient(&place));
+    let offer = || vec![grant(&place, &["guest"])];
+    let both = [one.clone(), two.clone()];
+    // Asking without reserving takes nothing, however many ask.
+    for _ in 0..2 {
+        let answer = ask(&admin, &place, offer(), &both, false).await.unwrap();
+        assert_eq!(obstacles(&answer), [vec![], vec![RecipientRefusal::SeatLimitReached]]);
+    }
+    let answer = ask(&admin, &place, offer(), std::slice::from_ref(&one), true).await.unwrap();
+    assert_eq!((obstacles(&answer), answer.terms[0].seats_taken), (vec![vec![]], 2));
+    // The same invitation asks again and takes no second seat.
+    assert_eq!(
+        obstacles(&ask(&admin, &place, offer(), std::slice::from_ref(&one), true).await.unwrap()),
+        [vec![]]
+    );
+    let answer = ask(&admin, &place, offer(), std::slice::from_ref(&two), true).await.unwrap();
+    assert_eq!(obstacles(&answer), [vec![RecipientRefusal::SeatLimitReached]]);
+    let obstacle = &answer.verdicts[0].obstacles[0];
+    assert_eq!((&obstacle.community, obstacle.seat_limit), (&place, 2));
+
+    release(&one).await;
+    assert_eq!(
+        obstacles(&ask(&admin, &place, offer(), std::slice::from_ref(&two), true).await.unwrap()),
+        [vec![]]
+    );
+}
+
+#[tokio::test]
+async fn a_seat_comes_free_by_itself_if_nothing_is_heard_of_the_invitation() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    set(&admin, &place, CommunitySettings { seat_limit: 2, ..CommunitySettings::default() }).await;
+    let (one, two) = (recipient(&place), recipient(&place));
+    let offer = || vec![grant(&place, &["guest"])];
+    ask(&admin, &place, offer(), std::slice::from_ref(&one), true).await.unwrap();
+    let answer = ask(&admin, &place, offer(), std::slice::from_ref(&two), true).await.unwrap();
+    assert_eq!(obstacles(&answer), [vec![RecipientRefusal::SeatLimitReached]]);
+    end_lease(&one.invitation).await;
+    let answer = ask(&admin, &place, offer(), std::slice::from_ref(&two), true).await.unwrap();
+    assert_eq!(obstacles(&answer), [vec![]]);
+}
+
+#[tokio::test]
+async fn lists_invalid_recipients_together() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let wrong = Recipient { email: "nobody".to_owned(), invitation: "x".to_owned(), ..Recipient::default() };
+    let recipients = [recipient(&place), wrong];
+    let answer = ask(&admin, &place, vec![grant(&place, &["guest"])], &recipients, true).await;
+    refused_fields(answer, &["recipients[1].email", "recipients[1].invitation"]);
+    let many = vec![recipient(&place); 201];
+    refused_fields(ask(&admin, &place, vec![grant(&place, &["guest"])], &many, true).await, &["recipients"]);
 }

@@ -1,7 +1,7 @@
 use prost_types::{Duration, FieldMask};
 use tonic::{Code, Status};
 use usher_api::community::{
-    CommunitySettings, CreateMemberRequest, DirectAddition, EmailDomains, Member,
+    CommunitySettings, CreateMemberRequest, DirectAddition, EmailDomains, Member, PersonalMessages,
     UpdateCommunitySettingsRequest, UpdateCommunitySettingsResponse,
 };
 
@@ -56,6 +56,7 @@ async fn changes_what_is_named_and_nothing_else() {
         session_duration: seconds(15 * 60),
         deactivate_inactive_members: true,
         direct_addition: DirectAddition::TreeMembers.into(),
+        personal_messages: PersonalMessages::Allowed.into(),
         ..CommunitySettings::default()
     };
     let first = update(&admin, request(&place, all.clone(), &[])).await.unwrap();
@@ -140,6 +141,7 @@ async fn lists_all_invalid_fields_together() {
         max_invitation_life: seconds(3_599),
         session_duration: seconds(30 * DAY + 1),
         direct_addition: 77,
+        personal_messages: 77,
         ..CommunitySettings::default()
     };
     let mut wrong = request(&place, bad, &[]);
@@ -151,6 +153,7 @@ async fn lists_all_invalid_fields_together() {
         "settings.max_invitation_life",
         "settings.session_duration",
         "settings.direct_addition",
+        "settings.personal_messages",
         "request_id",
     ];
     refused_fields(update(&admin, wrong).await, &fields);
@@ -194,7 +197,7 @@ async fn a_repeated_request_changes_nothing_more() {
 }
 
 /// All that can be set.
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "allowed_email_domains",
     "seat_limit",
     "max_invitation_life",
@@ -202,6 +205,7 @@ const ALL: [&str; 7] = [
     "session_duration",
     "deactivate_inactive_members",
     "direct_addition",
+    "personal_messages",
 ];
 
 /// Two ways to set each setting, and what holds where both are asked.
@@ -216,6 +220,8 @@ fn strictest() -> Vec<[CommunitySettings; 3]> {
     let direct = |who: DirectAddition| CommunitySettings { direct_addition: who.into(), ..none() };
     let (anybody, tree, nobody) =
         (DirectAddition::Anybody, DirectAddition::TreeMembers, DirectAddition::Nobody);
+    let messages = |may: PersonalMessages| CommunitySettings { personal_messages: may.into(), ..none() };
+    let (allowed, forbidden) = (PersonalMessages::Allowed, PersonalMessages::Forbidden);
     vec![
         [none(), only(&["a.example"]), only(&["a.example"])],
         [only(&["a.example", "b.example"]), only(&["c.example", "b.example"]), only(&["b.example"])],
@@ -231,6 +237,8 @@ fn strictest() -> Vec<[CommunitySettings; 3]> {
         [none(), direct(nobody), direct(nobody)],
         [direct(anybody), direct(tree), direct(tree)],
         [direct(tree), direct(nobody), direct(nobody)],
+        [none(), messages(allowed), messages(allowed)],
+        [messages(allowed), messages(forbidden), messages(forbidden)],
     ]
 }
 

@@ -2,9 +2,10 @@
 //! its answer.
 
 use usher_api::community::{
-    DeactivateUserRequest, DeleteCommunityRequest, DeleteMemberRequest, DeleteUserRequest, EffectiveRole,
-    Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest, SuspendCommunityRequest,
-    SuspendMemberRequest, UndeleteCommunityRequest, UpdateMemberRequest,
+    CommunitySettings, DeactivateUserRequest, DeleteCommunityRequest, DeleteMemberRequest, DeleteUserRequest,
+    EffectiveRole, Inheritance, Member, ReactivateCommunityRequest, ReactivateMemberRequest,
+    SuspendCommunityRequest, SuspendMemberRequest, UndeleteCommunityRequest, UpdateCommunitySettingsRequest,
+    UpdateMemberRequest,
 };
 
 use super::people::Person;
@@ -88,6 +89,16 @@ pub async fn set_roles(
     let request = UpdateMemberRequest { member: Some(member), ..UpdateMemberRequest::default() };
     let answer = actor.caller.community().update_member(request).await;
     answer.expect("the roles are set").into_inner().consistency_token
+}
+
+/// Sets those settings of a community that are set in `settings`.
+pub async fn set_community(actor: &Person, community: &str, settings: CommunitySettings) {
+    let settings = CommunitySettings { name: format!("{community}/settings"), ..settings };
+    let request = UpdateCommunitySettingsRequest {
+        settings: Some(settings),
+        ..UpdateCommunitySettingsRequest::default()
+    };
+    actor.caller.community().update_community_settings(request).await.expect("the settings are set");
 }
 
 /// Makes an account unusable.

@@ -85,6 +85,26 @@ pub async fn unprove_mailbox(user: &str) {
     execute_in(Service::Identity, sql, [false.into(), id(user).into()]).await;
 }
 
+/// Lets the time pass in which something must be heard of an invitation for which seats are kept.
+pub async fn end_lease(invitation: &str) {
+    let sql = "UPDATE seat_reservation SET lease_time = $1 WHERE invitation_id = $2";
+    execute(sql, [ago(Duration::from_secs(1)), id(invitation).into()]).await;
+}
+
+/// Uses a limit on invitations up, or but for `left` of `most` in a day.
+pub async fn use_up(scope: &str, resource: &str, most: i64, left: i64) {
+    let hour = 3_600 * 1_000_000;
+    let day = 24 * hour;
+    let now = Clock::system().now().0;
+    // Nothing comes back in the next hour, or half of one more.
+    let beyond = if left == 0 { hour } else { -(day / most / 2) };
+    let full = now + day - day / most * left + beyond;
+    let sql = "INSERT INTO allowance (scope, subject, full_time) VALUES ($1, $2, $3) \
+               ON CONFLICT (scope, subject) DO UPDATE SET full_time = excluded.full_time";
+    let values = [scope.into(), id(resource).to_string().into(), full.into()];
+    execute_in(Service::Invitation, sql, values).await;
+}
+
 /// Has an event of the community service published once more.
 pub async fn tell_again(kind: &str, resource: &str) {
     let sql = "UPDATE outbox SET publish_time = NULL, available_time = 0 WHERE kind = $1 AND resource = $2";

@@ -88,6 +88,7 @@ pub fn offer(root: &str, email: &str, grants: Vec<Grant>) -> CreateInvitationReq
         ttl: None,
         notify: Some(false),
         request_id: request_id(),
+        validate_only: false,
     }
 }
 

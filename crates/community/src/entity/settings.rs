@@ -26,6 +26,8 @@ pub struct Model {
     pub deactivate_inactive_members: bool,
     /// Who may be added without being asked.
     pub direct_addition: Option<DirectAddition>,
+    /// Whether invitations may carry a message of the inviter.
+    pub personal_messages: Option<PersonalMessages>,
     /// Counts its changes from 1.
     pub version: i64,
     /// When it changed last.
@@ -47,4 +49,16 @@ pub enum DirectAddition {
     /// Nobody.
     #[sea_orm(string_value = "nobody")]
     Nobody,
+}
+
+/// Whether invitations may carry a message of the inviter, from the least strict to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum PersonalMessages {
+    /// They may.
+    #[sea_orm(string_value = "allowed")]
+    Allowed,
+    /// They may not.
+    #[sea_orm(string_value = "forbidden")]
+    Forbidden,
 }

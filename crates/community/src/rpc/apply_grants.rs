@@ -137,7 +137,7 @@ impl Acceptance {
             Some(member::State::Suspended) => Ok(Verdict::Refuse(GrantRefusal::MemberSuspended)),
             Some(member::State::Active) => Ok(Verdict::Give(grant)),
             Some(member::State::Removed) | None => {
-                let free = has_seat(change, asked.community).await?;
+                let free = has_seat(change, asked.community, self.invitation.id).await?;
                 Ok(if free { Verdict::Give(grant) } else { Verdict::Outcome(GrantOutcome::SeatLimit) })
             }
         }
@@ -177,6 +177,7 @@ impl Acceptance {
             invitation: self.invitation.to_string(),
         };
         let mut gained = gift.give(service, change, &given).await?.into_iter();
+        seats::convert(change, self.invitation.id).await?;
         let mut grants = Vec::with_capacity(verdicts.len());
         for (asked, verdict) in self.grants.iter().zip(&verdicts) {
             grants.push(match verdict {
@@ -216,11 +217,11 @@ fn nothing_to_give(verdicts: &[Verdict]) -> Option<GrantRefusal> {
     }
 }
 
-/// Whether one more may become an active member.
-async fn has_seat(change: &Change, place: CommunityName) -> Result<bool, Error> {
+/// Whether whoever accepts `invitation` may become an active member.
+async fn has_seat(change: &Change, place: CommunityName, invitation: Uuid) -> Result<bool, Error> {
     let Some(row) = community::Entity::find_by_id(place.0).one(&**change).await? else { return Ok(false) };
     let settings = InForce::load(&**change, &row).await?.effective;
-    match seats::require_one(change, &row, &settings).await {
+    match seats::require_for(change, &row, &settings, invitation).await {
         Ok(()) => Ok(true),
         Err(Error::SeatLimitReached { .. }) => Ok(false),
         Err(other) => Err(other),

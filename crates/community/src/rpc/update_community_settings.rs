@@ -66,6 +66,7 @@ async fn write(service: &Community, change: &Change, row: settings::Model) -> Re
         Column::SessionDuration,
         Column::DeactivateInactiveMembers,
         Column::DirectAddition,
+        Column::PersonalMessages,
         Column::Version,
         Column::UpdateTime,
     ];

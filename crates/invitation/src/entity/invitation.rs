@@ -1,5 +1,7 @@
 //! One row for each invitation.
 
+use std::collections::BTreeMap;
+
 use sea_orm::entity::prelude::*;
 use usher_api::invitation as pb;
 use usher_api::name::{CommunityName, InvitationName, UserName};
@@ -25,6 +27,12 @@ pub struct Model {
     pub email_canonical: String,
     /// How the mail addresses the person.
     pub display_name: String,
+    /// Words of the inviter. Empty if there are none.
+    pub message: String,
+    /// A BCP 47 tag. Empty if unknown.
+    pub locale: String,
+    /// A JSON object of texts.
+    pub annotations: String,
     /// Whose authority it rests on.
     pub inviter_id: Uuid,
     /// Where it stands. An invitation past `expire_time` counts as expired before the sweeper gets to it.
@@ -123,6 +131,9 @@ pub enum DeliveryState {
     /// Not wanted, or too late.
     #[sea_orm(string_value = "skipped")]
     Skipped,
+    /// The person had enough of them.
+    #[sea_orm(string_value = "suppressed")]
+    Suppressed,
 }
 
 impl Model {
@@ -134,6 +145,11 @@ impl Model {
     /// Changes with every change that somebody makes.
     pub(crate) fn etag(&self) -> String {
         format!("{:x}-{}", self.update_time.0, self.send_count)
+    }
+
+    /// What the caller who made it wants to find again.
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+        serde_json::from_str(&self.annotations).unwrap_or_default()
     }
 
     /// Where it stands at `now`.
@@ -180,6 +196,9 @@ impl Model {
                 .filter(|_| accepted)
                 .map(|id| UserName(id).to_string())
                 .unwrap_or_default(),
+            message: self.message.clone(),
+            locale: self.locale.clone(),
+            annotations: self.annotations().into_iter().collect(),
         }
     }
 }
@@ -214,6 +233,7 @@ impl From<DeliveryState> for pb::DeliveryState {
             DeliveryState::Deferred => Self::Deferred,
             DeliveryState::Failed => Self::Failed,
             DeliveryState::Skipped => Self::Skipped,
+            DeliveryState::Suppressed => Self::Suppressed,
         }
     }
 }

@@ -1,16 +1,13 @@
-use usher_api::community::{CheckGrantsRequest, Grant};
 use usher_api::invitation as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Failure, Once, Violations};
 
-use crate::draft::Terms;
-use crate::entity::grant;
+use crate::asked::Asked;
+use crate::draft::{self, Guest, Terms};
 use crate::error::Error;
-use crate::{Invitation, access, parse};
-
-/// How long the name by which a mail addresses a person may be.
-pub(super) const DISPLAY_NAME_LENGTH: std::ops::RangeInclusive<usize> = 0..=200;
+use crate::policy::{self, Question};
+use crate::{Invitation, access, limits, preview};
 
 pub(crate) async fn create_invitation(
     service: &Invitation,
@@ -19,60 +16,60 @@ pub(crate) async fn create_invitation(
 ) -> Result<pb::CreateInvitationResponse, Error> {
     let inviter = caller.person()?.user;
     let mut violations = Violations::default();
-    let asked = request.invitation.clone().unwrap_or_default();
     let root = violations.check("parent", request.parent.parse::<CommunityName>());
-    let email = violations.check("invitation.email", asked.email.parse());
-    let display_name = violations.text("invitation.display_name", &asked.display_name, DISPLAY_NAME_LENGTH);
-    parse::grants("invitation.grants", &asked.grants, &mut violations);
-    let ttl = parse::ttl(request.ttl.as_ref(), &service.config, &mut violations);
+    let asked = Asked::parse(service, "", &request, &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     violations.finish()?;
-    let (Some(root), Some(email)) = (root, email) else { return Err(Failure::internal("not parsed").into()) };
+    let (Some(root), Some(asked)) = (root, asked) else { return Err(Failure::internal("not parsed").into()) };
+    if request.validate_only {
+        return Ok(preview::answer(preview::of_one(service, caller, root, &asked, "").await?));
+    }
 
     let once = Once::new(&service.sealing, &service.clock, caller, "CreateInvitation", request_id, &request);
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
-    let grants = check_grants(service, caller, root, access::CREATE, asked.grants).await?;
-    let terms = Terms { root, grants, inviter, ttl, notify: request.notify.unwrap_or(true) };
+    let guest = &asked.guest;
+    let question = Question {
+        root,
+        permission: access::CREATE,
+        grants: asked.grants.clone(),
+        recipients: vec![policy::new_recipient(root, guest.id, &guest.email)],
+        reserve: true,
+    };
+    let judged = policy::judge(service, caller, question).await?;
+    let terms =
+        judged.require_way(0, &guest.email).and_then(|()| asked.terms(service, root, inviter, &judged, ""));
+    let written = match terms {
+        Ok(terms) => write(service, &once, &terms, guest).await,
+        Err(refusal) => Err(refusal),
+    };
+    // Neither a refusal nor the answer to an earlier request needs the seat.
+    let unused = match &written {
+        Ok(answer) => answer.invitation.as_ref().is_none_or(|it| it.uid != guest.id.to_string()),
+        Err(error) => error.is_refusal(),
+    };
+    if unused {
+        policy::release(service, root, &[guest.id]).await;
+    }
+    written
+}
 
+async fn write(
+    service: &Invitation,
+    once: &Once,
+    terms: &Terms,
+    guest: &Guest,
+) -> Result<pb::CreateInvitationResponse, Error> {
     let change = service.database.change().await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
-    let (row, grants) = terms.write(service, &change, &email, &display_name).await?;
+    let allowances = limits::take(service, &change, terms.inviter, terms.root, 1).await?;
+    let (row, grants) = draft::write(service, &change, terms, guest).await?;
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
-    let answer = pb::CreateInvitationResponse { invitation };
+    let answer = pb::CreateInvitationResponse { invitation, allowances, preview: None };
     once.commit(change, &answer).await?;
     tracing::info!(invitation = %row.name(), "invitation {} created", row.id);
     Ok(answer)
-}
-
-/// Has the community service judge whether the calling person may offer `grants`, and returns them in their full form.
-pub(super) async fn check_grants(
-    service: &Invitation,
-    caller: &Caller,
-    root: CommunityName,
-    permission: &str,
-    grants: Vec<Grant>,
-) -> Result<Vec<Grant>, Failure> {
-    let question = CheckGrantsRequest { root: root.to_string(), grants, permission: permission.to_owned() };
-    let answer = service.community.clone().check_grants(caller.forward(question)).await;
-    Ok(answer.map_err(|status| Failure::from_neighbour("community", status))?.into_inner().grants)
-}
-
-/// Refuses who lacks `permission` over what is offered. Who might act if a community were not stopped learns that it is.
-pub(super) async fn require_power(
-    service: &Invitation,
-    caller: &Caller,
-    permission: &str,
-    root: CommunityName,
-    grants: &[grant::Model],
-) -> Result<(), Failure> {
-    let Err(refusal) = access::require_in_all(service, caller, permission, grants).await else {
-        return Ok(());
-    };
-    let offered = grants.iter().map(grant::Model::to_proto).collect();
-    check_grants(service, caller, root, permission, offered).await?;
-    Err(refusal)
 }

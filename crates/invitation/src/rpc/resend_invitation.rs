@@ -7,13 +7,13 @@ use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
-use super::create_invitation::{check_grants, require_power};
 use crate::acceptance::begin_change;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact};
-use crate::{Invitation, access, draft, parse};
+use crate::policy::{self, Judged, Question, require_power};
+use crate::{Invitation, access, draft, limits, parse};
 
 pub(crate) async fn resend_invitation(
     service: &Invitation,
@@ -25,7 +25,7 @@ pub(crate) async fn resend_invitation(
     let (row, grants) = access::find(service, caller, access::RESEND, name).await?;
     require_power(service, caller, access::RESEND, name.root, &grants).await?;
     let mut violations = Violations::default();
-    let ttl = parse::ttl(request.ttl.as_ref(), &service.config, &mut violations);
+    let ttl = parse::ttl("ttl", request.ttl.as_ref(), &service.config, &mut violations);
     let request_id = parse_request_id(&request.request_id, &mut violations);
     violations.finish()?;
 
@@ -33,20 +33,49 @@ pub(crate) async fn resend_invitation(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
+    require_resendable(&row, "")?;
     // The invitation will rest on the caller's authority, so it must be enough for what is offered.
     let offered = grants.iter().map(grant::Model::to_proto).collect();
-    check_grants(service, caller, name.root, access::RESEND, offered).await?;
+    let question = Question {
+        root: name.root,
+        permission: access::RESEND,
+        grants: offered,
+        recipients: vec![policy::known_recipient(&row)],
+        reserve: true,
+    };
+    let judged = policy::judge(service, caller, question).await?;
+    let answer = resend(service, &once, &request, (row.clone(), grants), &judged, (inviter, ttl)).await;
+    if answer.as_ref().is_err_and(Error::is_refusal) {
+        policy::release_known(service, &row).await;
+    }
+    answer
+}
+
+/// Sends what was `found` again, if what was `judged` lets it be sent by this inviter and for so long.
+async fn resend(
+    service: &Invitation,
+    once: &Once,
+    request: &pb::ResendInvitationRequest,
+    found: (Model, Vec<grant::Model>),
+    judged: &Judged,
+    asked: (UserName, Option<Duration>),
+) -> Result<pb::ResendInvitationResponse, Error> {
+    let ((row, grants), (inviter, ttl)) = (found, asked);
+    let (email, ttl) =
+        (row.email.parse().map_err(Failure::internal)?, judged.life(ttl, &service.config, "")?);
+    judged.require_way(0, &email)?;
     let (change, row) = begin_change(service, row).await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
     require_resendable(&row, &request.etag)?;
-    let row = renew(service, &change, &row, inviter, ttl).await?;
+    let notify = limits::take_mails(service, &change, &[&email]).await?.first().copied().unwrap_or(false);
+    let row = renew(service, &change, &row, inviter, ttl, notify).await?;
     draft::revive(service, &change, &grants).await?;
     if request.rotate_token {
         lifecycle::forget_tokens(&change, row.id).await?;
     }
-    lifecycle::tell(service, &change, &row, Fact::Resent).await?;
+    lifecycle::tell(service, &change, &row, Fact::Resent { notify }).await?;
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     let answer = pb::ResendInvitationResponse { invitation };
     once.commit(change, &answer).await?;
@@ -71,13 +100,15 @@ async fn renew(
     row: &Model,
     inviter: UserName,
     ttl: Duration,
+    notify: bool,
 ) -> Result<Model, Error> {
     let now = service.clock.now();
+    let delivery_state = if notify { DeliveryState::Queued } else { DeliveryState::Suppressed };
     let renewed = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Pending))
         .col_expr(Column::InviterId, Expr::value(inviter.0))
-        .col_expr(Column::DeliveryState, Expr::value(DeliveryState::Queued))
-        .col_expr(Column::SendCount, Expr::col(Column::SendCount).add(1))
+        .col_expr(Column::DeliveryState, Expr::value(delivery_state))
+        .col_expr(Column::SendCount, Expr::col(Column::SendCount).add(i32::from(notify)))
         .col_expr(Column::ExpireTime, Expr::value(now.after(ttl)))
         .col_expr(Column::UpdateTime, Expr::value(now))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))

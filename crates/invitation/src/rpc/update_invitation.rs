@@ -7,11 +7,12 @@ use usher_runtime::fields::update_mask;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Timestamp, Violations};
 
-use super::create_invitation::{DISPLAY_NAME_LENGTH, check_grants, require_power};
 use crate::acceptance::begin_change;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, Model};
 use crate::error::Error;
+use crate::policy::{self, Question, require_power};
+use crate::words::display_name;
 use crate::{Invitation, access, draft, lifecycle, parse};
 
 const FIELDS: [&str; 3] = ["display_name", "grants", "expire_time"];
@@ -49,9 +50,19 @@ pub(crate) async fn update_invitation(
     }
     // What is offered after the change must be within the caller's authority, whatever changes.
     let offered = edit.grants.take().unwrap_or_else(|| grants.iter().map(grant::Model::to_proto).collect());
-    let offered = check_grants(service, caller, name.root, access::UPDATE, offered).await?;
+    row.require_pending(service.clock.now())?;
+    let question = Question {
+        root: name.root,
+        permission: access::UPDATE,
+        grants: offered,
+        recipients: vec![policy::known_recipient(&row)],
+        // A community that is new needs a seat. One that is not offered any more gives its own back with the event.
+        reserve: !request.validate_only,
+    };
+    let judged = policy::judge(service, caller, question).await?;
     if mask.contains("grants") {
-        edit.grants = Some(offered);
+        judged.require_way(0, &row.email.parse().map_err(Failure::internal)?)?;
+        edit.grants = Some(judged.grants);
     }
     let (change, row) = begin_change(service, row).await?;
     if let Some(answer) = once.begin(&change).await? {
@@ -97,7 +108,7 @@ impl Edit {
         let mut edit = Self::default();
         if mask.contains("display_name") {
             let field = "invitation.display_name";
-            edit.display_name = Some(violations.text(field, &asked.display_name, DISPLAY_NAME_LENGTH));
+            edit.display_name = Some(display_name(field, &asked.display_name, violations));
         }
         if mask.contains("grants") {
             parse::grants("invitation.grants", &asked.grants, violations);

@@ -152,6 +152,7 @@ impl Story {
             ttl: ttl.and_then(|ttl| ttl.try_into().ok()),
             notify: None,
             request_id: self.request_id(),
+            validate_only: false,
         };
         let answer = self.api.invitation().create_invitation(by.says(request)).await?;
         Ok(answer.into_inner().invitation.unwrap_or_default())

@@ -4,8 +4,8 @@ use tonic::Request;
 use usher_api::community::{CommunityKind, CreateRoleRequest, Grant, GrantOutcome, Role};
 use usher_api::invitation::import_result::Result as Imported;
 use usher_api::invitation::{
-    AcceptInvitationRequest, ImportInvitationsRequest, Invitation, Offer, ResolveInvitationTokenRequest,
-    ResolveInvitationTokenResponse,
+    AcceptInvitationRequest, ImportHeader, ImportInvitationsRequest, Invitation, Offer,
+    ResolveInvitationTokenRequest, ResolveInvitationTokenResponse,
 };
 
 use super::setting::Places;
@@ -152,22 +152,29 @@ impl Story {
         self.narrator
             .tell("Morgan enters three addresses for Meadow Clinics, as guest, separated by commas:");
         self.narrator.tell(format!("  {}", emails.join(",\n     ")));
-        let request = ImportInvitationsRequest {
+        let header = ImportHeader {
             parent: places.northwind.community.clone(),
-            emails: emails.join(", "),
             grants: vec![grant(&places.meadow, &["guest"])],
             request_id: self.request_id(),
+            ..ImportHeader::default()
+        };
+        let request = ImportInvitationsRequest {
+            header: Some(header),
+            emails: emails.join(", "),
             ..ImportInvitationsRequest::default()
         };
-        let answer = self.api.invitation().import_invitations(morgan.says(request)).await?.into_inner();
+        let requests = morgan.says(tokio_stream::iter([request]));
+        let mut answers = self.api.invitation().import_invitations(requests).await?.into_inner();
         let mut invitees = Vec::new();
-        for result in answer.results {
-            let Some(Imported::Invitation(invitation)) = result.result else {
-                return Err(Unexpected::new(format!("{} was not invited", result.email)));
-            };
-            let mail = self.mailbox.wait_for(&result.email).await?;
-            self.narrator.check(true, format!("{}: invited, mail \"{}\"", result.email, mail.subject));
-            invitees.push(Invitee { email: result.email, invitation, token: mail.token()? });
+        while let Some(answer) = answers.message().await? {
+            for result in answer.results {
+                let Some(Imported::Invitation(invitation)) = result.result else {
+                    return Err(Unexpected::new(format!("{} was not invited", result.email)));
+                };
+                let mail = self.mailbox.wait_for(&result.email).await?;
+                self.narrator.check(true, format!("{}: invited, mail \"{}\"", result.email, mail.subject));
+                invitees.push(Invitee { email: result.email, invitation, token: mail.token()? });
+            }
         }
         invitees.try_into().map_err(|_| Unexpected::new("three results were expected"))
     }

@@ -1,0 +1,128 @@
+//! What an invitation would be, without writing it: the answer to `validate_only`.
+
+use usher_api::community::{Grant, GrantTerms};
+use usher_api::invitation::{self as pb, GrantPreview, InvitationPreview, InvitationRefusal, MailPreview};
+use usher_api::name::CommunityName;
+use usher_runtime::{Caller, Failure};
+
+use crate::asked::Asked;
+use crate::draft::{self, Guest, Terms};
+use crate::error::Error;
+use crate::policy::{self, Judged, Question};
+use crate::{Invitation, access, limits, offer, refusal};
+
+/// The template of the notifier that the mail is written by.
+const TEMPLATE: &str = "invitation";
+
+/// What would become of `asked`: everything it would give, the mail, and each refusal.
+///
+/// # Errors
+/// Want of authority, of which nothing else may be told; what is no refusal.
+pub(crate) async fn of_one(
+    service: &Invitation,
+    caller: &Caller,
+    root: CommunityName,
+    asked: &Asked,
+    prefix: &str,
+) -> Result<InvitationPreview, Error> {
+    let inviter = caller.person()?.user;
+    let question = |grants: Vec<Grant>| Question {
+        root,
+        permission: access::CREATE,
+        grants,
+        recipients: vec![policy::new_recipient(root, asked.guest.id, &asked.guest.email)],
+        reserve: false,
+    };
+    let mut refusals = Vec::new();
+    let judged = match policy::judge(service, caller, question(asked.grants.clone())).await {
+        Ok(judged) => Some(judged),
+        Err(failure) => {
+            let first = told(failure)?;
+            // Each grant by itself, to tell what is wrong with each.
+            for grant in &asked.grants {
+                if let Err(failure) = policy::judge(service, caller, question(vec![grant.clone()])).await {
+                    refusals.push(told(failure)?);
+                }
+            }
+            if refusals.is_empty() {
+                refusals.push(first);
+            }
+            None
+        }
+    };
+    let Some(judged) = judged else {
+        return Ok(InvitationPreview { refusals, ..InvitationPreview::default() });
+    };
+    let (terms, wrong) = asked.terms_and_refusals(service, root, inviter, &judged, prefix);
+    for error in judged.obstacles(0, &asked.guest.email).into_iter().chain(wrong) {
+        refusals.push(refusal::tell(error)?);
+    }
+    if let Some(error) = draft::look(service, &terms, &asked.guest).await? {
+        refusals.push(refusal::tell(error)?);
+    }
+    let allowances = limits::left(service, &*service.database, inviter, root).await?;
+    let mut preview = base(service, &terms, &judged, &asked.guest).await?;
+    address(service, &mut preview, &terms, asked).await?;
+    Ok(InvitationPreview { refusals, allowances, ..preview })
+}
+
+/// The refusal, unless it is one for want of authority.
+fn told(failure: Failure) -> Result<InvitationRefusal, Error> {
+    if let Failure::Refused(status) = &failure {
+        let copy = Failure::Refused(status.clone());
+        let refusal = refusal::tell(copy.into())?;
+        return if refusal::denies(&refusal) { Err(failure.into()) } else { Ok(refusal) };
+    }
+    refusal::tell(failure.into())
+}
+
+/// What is the same for all who are offered the same.
+pub(crate) async fn base(
+    service: &Invitation,
+    terms: &Terms,
+    judged: &Judged,
+    guest: &Guest,
+) -> Result<InvitationPreview, Error> {
+    let (row, grants) = terms.unwritten(service, guest)?;
+    let offer = offer::describe(service, &row, &grants).await?;
+    let names = offer.communities.iter().map(|community| community.display_name.as_str());
+    let shown = judged.grants.iter().zip(&judged.terms).zip(names);
+    Ok(InvitationPreview {
+        grants: shown.map(|((grant, terms), name)| of_grant(grant, terms, name)).collect(),
+        expire_time: offer.expire_time,
+        mail: terms.notify.then(|| MailPreview { template: TEMPLATE.to_owned(), offer: Some(offer) }),
+        ..InvitationPreview::default()
+    })
+}
+
+fn of_grant(grant: &Grant, terms: &GrantTerms, display_name: &str) -> GrantPreview {
+    GrantPreview {
+        grant: Some(grant.clone()),
+        display_name: display_name.to_owned(),
+        permissions: terms.permissions.clone(),
+        seat_limit: terms.seat_limit,
+        seats_taken: terms.seats_taken,
+    }
+}
+
+/// Makes the mail one to the guest of `asked`. There is none if he had enough of them.
+pub(crate) async fn address(
+    service: &Invitation,
+    preview: &mut InvitationPreview,
+    terms: &Terms,
+    asked: &Asked,
+) -> Result<(), Error> {
+    if terms.notify && !limits::may_mail(service, &asked.guest.email).await? {
+        preview.mail = None;
+    }
+    if let Some(offer) = preview.mail.as_mut().and_then(|mail| mail.offer.as_mut()) {
+        asked.guest.email.typed().clone_into(&mut offer.email);
+        offer.display_name.clone_from(&asked.guest.display_name);
+    }
+    Ok(())
+}
+
+/// The answer to a request that was only to be looked at.
+pub(crate) fn answer(preview: InvitationPreview) -> pb::CreateInvitationResponse {
+    pb::CreateInvitationResponse { preview: Some(preview), ..pb::CreateInvitationResponse::default() }
+}
