@@ -4,6 +4,7 @@
 //! import which broke off gets the results that are there already, and the rest is invited then; and no import needs more memory
 //! than a piece takes.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(crate) struct Import {
 }
 
 /// A line that is to be invited, or why it is not.
-type Read = Result<Asked, InvitationRefusal>;
+type Read = Result<Asked, Box<InvitationRefusal>>;
 
 impl Import {
     /// Reads the header, and refuses the whole import if what it offers to all may not be offered.
@@ -169,7 +170,7 @@ impl Import {
     fn read(&self, line: &Line) -> Read {
         let item = match line {
             Line::Item(item) => item,
-            Line::Bad { fault, .. } => return Err(malformed(&[(String::new(), (*fault).to_owned())])),
+            Line::Bad { fault, .. } => return Err(malformed(&[(String::new(), (*fault).to_owned())]).into()),
         };
         let mut violations = Violations::default();
         let request = request_for(&self.header, item);
@@ -180,7 +181,7 @@ impl Import {
             .collect();
         match asked {
             Some(asked) if faults.is_empty() => Ok(asked),
-            _ => Err(malformed(&faults)),
+            _ => Err(malformed(&faults).into()),
         }
     }
 
@@ -197,7 +198,7 @@ impl Import {
         let mut plans: Vec<Result<Terms, InvitationRefusal>> = Vec::with_capacity(lines.len());
         for one in read {
             plans.push(match one {
-                Err(refusal) => Err(refusal.clone()),
+                Err(refusal) => Err(InvitationRefusal::clone(refusal)),
                 Ok(asked) => self.plan(asked, judged.next())?,
             });
         }
@@ -288,7 +289,8 @@ impl Import {
             let asked = match one {
                 Ok(asked) => asked,
                 Err(refusal) => {
-                    results.push(self.result(results.len(), line, Imported::Failure(refusal.clone())));
+                    let outcome = Imported::Failure(InvitationRefusal::clone(refusal));
+                    results.push(self.result(results.len(), line, outcome));
                     continue;
                 }
             };
@@ -297,8 +299,8 @@ impl Import {
                     let (terms, wrong) =
                         asked.terms_and_refusals(&self.service, self.root, inviter, &judged, "");
                     let key = Arc::as_ptr(&judged).addr();
-                    if !bases.contains_key(&key) {
-                        bases.insert(key, preview::base(&self.service, &terms, &judged, &asked.guest).await?);
+                    if let Entry::Vacant(unseen) = bases.entry(key) {
+                        unseen.insert(preview::base(&self.service, &terms, &judged, &asked.guest).await?);
                     }
                     let mut found = bases[&key].clone();
                     preview::address(&self.service, &mut found, &terms, asked).await?;

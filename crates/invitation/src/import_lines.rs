@@ -93,14 +93,13 @@ impl Csv {
     /// Reads the line that is complete. Whether the file can be read on.
     fn note(&mut self, lines: &mut Vec<Line>, violations: &mut Violations) -> bool {
         let fields = self.fields();
-        match self.columns {
-            Some(columns) => lines.push(columns.read(fields.as_deref())),
-            None => {
-                self.columns = fields.as_deref().and_then(Columns::named);
-                let what = "must begin with the names of its columns: `email`, and of `display_name`, `communities`, \
-                            `roles` those that it has";
-                violations.require(self.columns.is_some(), "csv", what);
-            }
+        if let Some(columns) = self.columns {
+            lines.push(columns.read(fields.as_deref()));
+        } else {
+            self.columns = fields.as_deref().and_then(Columns::named);
+            let what = "must begin with the names of its columns: `email`, and of `display_name`, `communities`, \
+                        `roles` those that it has";
+            violations.require(self.columns.is_some(), "csv", what);
         }
         self.columns.is_some()
     }

@@ -5,6 +5,7 @@
 //! and the clock is the database's.
 
 use std::cmp::max;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use usher_api::invitation::{Allowance, InvitationLimit};
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::clock::micros;
 use usher_runtime::{Change, EmailAddress, Failure, database};
+use uuid::Uuid;
 
 use crate::Invitation;
 use crate::config::LimitsConfig;
@@ -159,10 +161,11 @@ pub(crate) async fn take_mails(
         let mut later = Vec::new();
         for index in rest {
             let subject = recipient(service, emails[index]);
-            if round.contains_key(&subject) {
-                later.push(index);
-            } else {
-                round.insert(subject, index);
+            match round.entry(subject) {
+                Entry::Vacant(place) => {
+                    place.insert(index);
+                }
+                Entry::Occupied(_) => later.push(index),
             }
         }
         let subjects = round.keys().cloned().collect();
@@ -186,7 +189,7 @@ pub(crate) async fn may_mail(service: &Invitation, email: &EmailAddress) -> Resu
 /// Keyed, so that the table tells nobody who was invited after the invitations have forgotten it.
 fn recipient(service: &Invitation, email: &EmailAddress) -> String {
     let hash = service.sealing.fingerprint("recipient", &[email.canonical().as_bytes()]);
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    Uuid::from_slice(&hash[..16]).unwrap_or_default().simple().to_string()
 }
 
 /// Takes `number` for each of `subjects` as far as there are so many, and returns for those in how many microseconds all will be
