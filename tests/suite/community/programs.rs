@@ -286,7 +286,11 @@ async fn whoever_asks_about_others_must_see_members() {
     denied(acting.community().check_access(check(&admin.name)).await, "members.list", &place);
     let other = CheckAccessRequest { on_behalf_of: admin.name.clone(), ..check(&made.name) };
     denied(of_account.caller.community().check_access(other).await, "members.list", &place);
-    let request = ListEffectiveRolesRequest { user: made.name, community: place.clone() };
+    let request = ListEffectiveRolesRequest {
+        user: made.name,
+        community: place.clone(),
+        ..ListEffectiveRolesRequest::default()
+    };
     let told = of_account.caller.community().list_effective_roles(request).await.unwrap().into_inner();
     assert!(told.roles.is_empty());
     assert_eq!(told.permissions, ["roles.list"]);

@@ -93,16 +93,10 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
     };
     guest.caller.identity().change_password(change).await.unwrap();
     let link = forget_password(suite, email).await;
-    let (used, unused) = (
-        key(&admin, &community, &["communities.get"]).await,
-        key(&admin, &community, &["members.list"]).await,
-    );
-    used.caller.community().get_community(GetCommunityRequest { name: community.clone() }).await.unwrap();
     let mut secrets = two_steps(&suite.description, email).await;
+    secrets.extend(give_keys(&admin, &community).await);
     secrets.extend([
         link,
-        used.secret,
-        unused.secret,
         LAST_PASSWORD.to_owned(),
         mail.token(),
         PASSWORD.to_owned(),
@@ -116,6 +110,15 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
         suite.description.admin_password.clone(),
     ]);
     secrets
+}
+
+/// Gives programs two keys, one of which is used, and returns their secrets.
+async fn give_keys(admin: &Person, community: &str) -> [String; 2] {
+    let used = key(admin, community, &["communities.get"]).await;
+    let unused = key(admin, community, &["members.list"]).await;
+    let name = community.to_owned();
+    used.caller.community().get_community(GetCommunityRequest { name }).await.unwrap();
+    [used.secret, unused.secret]
 }
 
 /// Has the password reset, and returns the secret of the link.

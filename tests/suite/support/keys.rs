@@ -14,6 +14,7 @@ use super::request_id;
 
 /// A key, with its secret.
 #[derive(Clone)]
+#[expect(clippy::struct_field_names, reason = "the resource has no better name")]
 pub struct Key {
     /// As it was answered.
     pub key: ApiKey,

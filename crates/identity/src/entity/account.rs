@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 /// The account of a person.
 #[sea_orm::model]
+#[allow(clippy::struct_excessive_bools, reason = "each is a column of its own, and a fact about the account")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account")]
 pub struct Model {

@@ -72,7 +72,7 @@ pub(crate) async fn add(
     let row = Model {
         id: service.random.uuid(now),
         account_id: account,
-        credential_id: passkey.cred_id().to_vec(),
+        credential_id: passkey.cred_id().clone(),
         sealed_credential: super::seal(service, &purpose(account), passkey)?,
         display_name,
         version: 1,

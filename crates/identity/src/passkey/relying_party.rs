@@ -94,7 +94,7 @@ impl RelyingParty {
         account: &Account,
         known: &[Model],
     ) -> Result<Question<PasskeyRegistration>, Error> {
-        let known = known.iter().map(|passkey| passkey.credential_id.clone().into()).collect();
+        let known = known.iter().map(|passkey| passkey.credential_id.clone()).collect();
         let name = if account.full_name.is_empty() { &account.email } else { &account.full_name };
         let (options, state) = self
             .0
