@@ -131,15 +131,26 @@ impl Judged {
         config: &Config,
         prefix: &str,
     ) -> Result<Duration, Failure> {
-        let lives = self.terms.iter().filter_map(|terms| terms.max_invitation_life);
-        let lives = lives.filter_map(|life| Duration::try_from(life).ok());
-        let Some(most) = lives.min() else { return Ok(asked.unwrap_or(config.default_ttl)) };
-        let Some(asked) = asked else { return Ok(config.default_ttl.min(most)) };
-        let mut violations = Violations::default();
-        let what = format_args!("must be at most {} s, by the settings of the communities", most.as_secs());
-        violations.require(asked <= most, format!("{prefix}ttl"), what);
-        violations.finish()?;
+        let Some(asked) = asked else {
+            let most = self.longest_life();
+            return Ok(most.map_or(config.default_ttl, |most| config.default_ttl.min(most)));
+        };
+        self.require_life(&format!("{prefix}ttl"), asked, "must be at most")?;
         Ok(asked)
+    }
+
+    /// Refuses a life that the settings of a community do not allow, as a violation of `field`, which says that it `must` be less.
+    pub(crate) fn require_life(&self, field: &str, life: Duration, must: &str) -> Result<(), Failure> {
+        let Some(most) = self.longest_life() else { return Ok(()) };
+        let mut violations = Violations::default();
+        let what = format_args!("{must} {} s, by the settings of the communities", most.as_secs());
+        violations.require(life <= most, field, what);
+        violations.finish()
+    }
+
+    fn longest_life(&self) -> Option<Duration> {
+        let lives = self.terms.iter().filter_map(|terms| terms.max_invitation_life);
+        lives.filter_map(|life| Duration::try_from(life).ok()).min()
     }
 
     /// Refuses a message that a community does not allow.

@@ -97,8 +97,8 @@ async fn who_began_before_the_password_was_changed_enrols_nothing() {
         request_id: request_id(),
     };
     mira.caller.identity().change_password(request).await.unwrap();
-    // His access token is good for some minutes more.
-    refused(confirm(&thief, &app.code(0)).await, Code::FailedPrecondition, "ENROLLMENT_INVALID");
+    // His access token is good for some minutes more, but not the session that it belongs to.
+    refused(confirm(&thief, &app.code(0)).await, Code::Unauthenticated, "TOKEN_EXPIRED");
 }
 
 #[tokio::test]

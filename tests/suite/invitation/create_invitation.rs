@@ -195,6 +195,7 @@ async fn an_invitation_does_not_tell_whether_the_address_has_an_account() {
         create_time: known.create_time,
         update_time: known.update_time,
         expire_time: known.expire_time,
+        purge_time: known.purge_time,
         ..unknown
     };
     assert_eq!(known, same);

@@ -1,16 +1,16 @@
 use prost_types::{FieldMask, Timestamp};
 use tonic::{Code, Status};
-use usher_api::community::Grant;
+use usher_api::community::{CommunitySettings, Grant};
 use usher_api::invitation::{
     GetInvitationRequest, Invitation, RevokeInvitationRequest, UpdateInvitationRequest,
 };
 use usher_runtime::Clock;
 
 use super::told;
-use crate::support::acts::suspend_community;
+use crate::support::acts::{set_community, suspend_community};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{accept, allowed, expired, grant, invite, managed, member, mssp, token};
+use crate::support::tree::{accept, allowed, expired, grant, invite, managed, member, mssp, offer, token};
 use crate::support::{address, request_id};
 
 const HOUR: i64 = 3_600;
@@ -52,6 +52,24 @@ async fn get(person: &Person, name: &str) -> Invitation {
 /// An invitation of somebody new as a guest.
 async fn invited(admin: &Person, community: &str) -> Invitation {
     invite(admin, community, &address("guest"), vec![grant(community, &["guest"])]).await
+}
+
+#[tokio::test]
+async fn it_lives_no_longer_than_its_communities_let_it() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let settings = CommunitySettings {
+        max_invitation_life: Some(prost_types::Duration { seconds: 2 * HOUR, nanos: 0 }),
+        ..CommunitySettings::default()
+    };
+    let mut request = offer(&community, &address("guest"), vec![grant(&community, &["guest"])]);
+    request.ttl = Some(prost_types::Duration { seconds: HOUR, nanos: 0 });
+    let answer = admin.caller.invitation().create_invitation(request).await.unwrap().into_inner();
+    let name = answer.invitation.unwrap().name;
+    set_community(&admin, &community, settings).await;
+    let until = |seconds| Invitation { expire_time: Some(ahead(seconds)), ..Invitation::default() };
+    refused_fields(update(&admin, set(&name, until(3 * HOUR))).await, &["invitation.expire_time"]);
+    update(&admin, set(&name, until(2 * HOUR - 60))).await.unwrap();
 }
 
 #[tokio::test]

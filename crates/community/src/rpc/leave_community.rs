@@ -26,7 +26,10 @@ pub(crate) async fn leave_community(
         return Ok(answer);
     }
     // Before anything is held: who has nothing to do with a tree cannot make others wait for it.
-    membership::find(&*service.database, name).await?;
+    if let Err(missing) = membership::find(&*service.database, name).await {
+        // Perhaps the same request, sent twice, ended it between the two looks.
+        return once.earlier_answer(&*service.database).await?.ok_or(missing);
+    }
     let change = service.database.change().await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);

@@ -7,7 +7,7 @@ use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
-use crate::acceptance::begin_change;
+use crate::acceptance::{begin_change, settle_first};
 use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
 use crate::error::Error;
@@ -33,6 +33,8 @@ pub(crate) async fn resend_invitation(
     if let Some(answer) = once.earlier_answer(&*service.database).await? {
         return Ok(answer);
     }
+    // Whoever is just accepting comes first, and is then no obstacle but the end of it.
+    let row = settle_first(service, row).await?;
     require_resendable(&row, "")?;
     // The invitation will rest on the caller's authority, so it must be enough for what is offered.
     let offered = grants.iter().map(grant::Model::to_proto).collect();

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use usher_api::community::Grant;
@@ -8,7 +9,7 @@ use usher_runtime::fields::update_mask;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Timestamp, Violations};
 
-use crate::acceptance::begin_change;
+use crate::acceptance::{begin_change, settle_first};
 use crate::entity::grant;
 use crate::entity::invitation::{Column, Model};
 use crate::error::Error;
@@ -51,6 +52,8 @@ pub(crate) async fn update_invitation(
     }
     // What is offered after the change must be within the caller's authority, whatever changes.
     let offered = edit.grants.take().unwrap_or_else(|| grants.iter().map(grant::Model::to_proto).collect());
+    // Whoever is just accepting comes first, and is then no obstacle but the end of it.
+    let row = settle_first(service, row).await?;
     row.require_pending(service.clock.now())?;
     let question = Question {
         root: name.root,
@@ -61,6 +64,11 @@ pub(crate) async fn update_invitation(
         reserve: !request.validate_only,
     };
     let judged = policy::judge(service, caller, question).await?;
+    if let Some(Timestamp(end)) = edit.expire_time {
+        let left = u64::try_from(end - service.clock.now().0).unwrap_or(0);
+        let must = "must be ahead by at most";
+        judged.require_life("invitation.expire_time", Duration::from_micros(left), must)?;
+    }
     if mask.contains("grants") {
         judged.require_way(0, &row.email.parse().map_err(Failure::internal)?)?;
         edit.grants = Some(judged.grants);
