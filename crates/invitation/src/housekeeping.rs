@@ -5,13 +5,13 @@ use std::time::Duration;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{QueryOrder as _, QuerySelect as _};
-use usher_runtime::{Change, Failure, SealingKey, Timestamp, database};
+use usher_runtime::{Change, EmailAddress, Failure, SealingKey, Timestamp, database, idempotency};
 
-use crate::Invitation;
 use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
-use crate::entity::{grant, token};
+use crate::entity::{acceptance, grant, token};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact, tell_each};
+use crate::{Invitation, limits};
 
 /// How many invitations one round takes.
 const BATCH: u64 = 100;
@@ -51,7 +51,15 @@ pub(crate) async fn remind(service: &Invitation) -> Result<u64, Error> {
         .filter(due())
         .exec_with_returning(&*change)
         .await?;
-    tell_each(service, &change, &rows, Fact::ReminderDue).await?;
+    let emails = rows.iter().map(|row| row.email.parse()).collect::<Result<Vec<EmailAddress>, _>>();
+    let emails = emails.map_err(Failure::internal)?;
+    // It counts as any mail to the person.
+    let may = limits::take_mails(service, &change, &emails.iter().collect::<Vec<_>>()).await?;
+    let grants = grant::of_invitations(&*change, rows.iter().map(|row| row.id)).await?;
+    let facts = rows.iter().zip(may).map(|(row, notify)| {
+        (row, grants.get(&row.id).map_or(&[][..], Vec::as_slice), Fact::ReminderDue { notify })
+    });
+    lifecycle::tell_all(service, &change, facts).await?;
     if !rows.is_empty() {
         change.commit().await?;
     }
@@ -84,12 +92,20 @@ pub(crate) async fn purge(service: &Invitation) -> Result<u64, Error> {
     Ok(purged.len() as u64)
 }
 
+/// Forgets the answers to requests that were asked long ago: they hold what the invitations of that time held. Returns how many.
+pub(crate) async fn forget_answers(service: &Invitation) -> Result<u64, Error> {
+    let before = service.clock.now().before(service.config.retention);
+    Ok(idempotency::forget(&*service.database, before).await?)
+}
+
 async fn forget(service: &Invitation, change: &Change, row: &Model) -> Result<Model, Error> {
     let address = purged_address(&service.sealing, &row.email_canonical);
     let forgotten = Entity::update_many()
         .col_expr(Column::Email, Expr::value(address.as_str()))
         .col_expr(Column::EmailCanonical, Expr::value(address.as_str()))
         .col_expr(Column::DisplayName, Expr::value(""))
+        .col_expr(Column::Message, Expr::value(""))
+        .col_expr(Column::Annotations, Expr::value("{}"))
         .col_expr(Column::Purged, Expr::value(true))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdateTime, Expr::value(service.clock.now()))
@@ -99,6 +115,11 @@ async fn forget(service: &Invitation, change: &Change, row: &Model) -> Result<Mo
     grant::Entity::update_many()
         .col_expr(grant::Column::EmailCanonical, Expr::value(address.as_str()))
         .filter(grant::Column::InvitationId.eq(row.id))
+        .exec(&**change)
+        .await?;
+    acceptance::Entity::update_many()
+        .col_expr(acceptance::Column::SourceAddress, Expr::value(None::<String>))
+        .filter(acceptance::Column::InvitationId.eq(row.id))
         .exec(&**change)
         .await?;
     token::Entity::delete_many().filter(token::Column::InvitationId.eq(row.id)).exec(&**change).await?;

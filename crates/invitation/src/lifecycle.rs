@@ -42,7 +42,9 @@ pub(crate) enum Fact {
         by: Option<UserName>,
     },
     Expired,
-    ReminderDue,
+    ReminderDue {
+        notify: bool,
+    },
     Purged,
 }
 
@@ -58,7 +60,7 @@ impl Fact {
             Self::Declined => "invitation.declined",
             Self::Revoked { .. } => "invitation.revoked",
             Self::Expired => "invitation.expired",
-            Self::ReminderDue => "invitation.reminder_due",
+            Self::ReminderDue { .. } => "invitation.reminder_due",
             Self::Purged => "invitation.purged",
         }
     }
@@ -74,7 +76,7 @@ impl Fact {
             Self::Declined => history::Fact::Declined,
             Self::Revoked { .. } => history::Fact::Revoked,
             Self::Expired => history::Fact::Expired,
-            Self::ReminderDue => history::Fact::ReminderDue,
+            Self::ReminderDue { .. } => history::Fact::ReminderDue,
             Self::Purged => history::Fact::Purged,
         }
     }
@@ -90,7 +92,7 @@ impl Fact {
             | Self::DeliveryFailed
             | Self::Declined
             | Self::Expired
-            | Self::ReminderDue
+            | Self::ReminderDue { .. }
             | Self::Purged => None,
         }
     }
@@ -157,7 +159,9 @@ fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> 
         state: usher_api::invitation::InvitationState::from(row.state).into(),
         notify: matches!(
             fact,
-            Fact::Created { notify: true } | Fact::Resent { notify: true } | Fact::ReminderDue
+            Fact::Created { notify: true }
+                | Fact::Resent { notify: true }
+                | Fact::ReminderDue { notify: true }
         ),
         invitee: match fact {
             Fact::Accepted => row.invitee_id.map(|id| UserName(id).to_string()).unwrap_or_default(),

@@ -25,6 +25,7 @@ pub(crate) async fn run(service: Invitation, stop: CancellationToken) {
             complete_claims(&service).await,
             housekeeping::remind(&service).await,
             housekeeping::purge(&service).await,
+            housekeeping::forget_answers(&service).await,
         ];
         for error in rounds.iter().filter_map(|round| round.as_ref().err()) {
             tracing::warn!(error = error_chain(error), "sweeper tries again later");

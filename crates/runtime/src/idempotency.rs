@@ -109,6 +109,12 @@ impl Once {
     }
 }
 
+/// Forgets the requests that were first asked before `moment`, with their answers: one that comes again is new. Returns how many.
+pub async fn forget(connection: &impl ConnectionTrait, moment: Timestamp) -> Result<u64, DbErr> {
+    let old = Entity::delete_many().filter(Column::CreateTime.lt(moment));
+    Ok(old.exec(connection).await?.rows_affected)
+}
+
 /// Reads the field `request_id`: empty, or a UUID that is not nil.
 pub fn parse_request_id(text: &str, violations: &mut Violations) -> Option<Uuid> {
     if text.is_empty() {

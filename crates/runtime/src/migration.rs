@@ -14,6 +14,7 @@ pub fn steps() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(CreateAnsweredRequest),
         Box::new(ConfirmEvents),
         Box::new(CreateDeadLetter),
+        Box::new(IndexAnsweredRequest),
     ]
 }
 
@@ -196,5 +197,25 @@ impl MigrationTrait for CreateDeadLetter {
             .col(ColumnDef::new(dead_letter::Column::RedriveTime).big_integer())
             .to_owned();
         manager.create_table(letters).await
+    }
+}
+
+struct IndexAnsweredRequest;
+
+impl MigrationName for IndexAnsweredRequest {
+    fn name(&self) -> &'static str {
+        "r0006_index_answered_request"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for IndexAnsweredRequest {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let old = Index::create()
+            .name("answered_request_time")
+            .table(idempotency::Entity)
+            .col(idempotency::Column::CreateTime)
+            .to_owned();
+        manager.create_index(old).await
     }
 }

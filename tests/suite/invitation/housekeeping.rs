@@ -12,7 +12,7 @@ use usher_runtime::Clock;
 use super::told;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
-use crate::support::rows::{database, let_the_purge_come, let_the_reminder_come};
+use crate::support::rows::{age_request, database, let_the_purge_come, let_the_reminder_come};
 use crate::support::tree::{accept, expired, grant, invite, managed, offer, token};
 use crate::support::{address, mail};
 
@@ -118,13 +118,16 @@ async fn what_is_known_of_a_person_is_destroyed_in_time() {
     let community = managed(&admin).await;
     let grants = || vec![grant(&community, &["guest"])];
     let mut named = offer(&community, &guest.email, grants());
-    named.invitation.as_mut().unwrap().display_name = "Ola Nordmann".to_owned();
+    let words = named.invitation.as_mut().unwrap();
+    words.display_name = "Ola Nordmann".to_owned();
+    words.annotations.insert("ticket".to_owned(), "of Ola".to_owned());
     let answer = admin.caller.invitation().create_invitation(named).await.unwrap().into_inner();
     let accepted = answer.invitation.unwrap();
     let retention = accepted.purge_time.unwrap().seconds - accepted.expire_time.unwrap().seconds;
     assert_eq!(retention, 90 * DAY);
     let link = token(&admin, &accepted.name).await;
     accept(&guest, &link).await.unwrap();
+    assert!(source_address(&accepted).await.is_some(), "the evidence says where he was");
     let waiting = invite(&admin, &community, &address("waiting"), grants()).await;
     for name in [&accepted.name, &waiting.name] {
         let_the_purge_come(name).await;
@@ -135,6 +138,8 @@ async fn what_is_known_of_a_person_is_destroyed_in_time() {
     })
     .await;
     assert_eq!((purged.state(), purged.display_name.as_str()), (InvitationState::Accepted, ""));
+    assert!(purged.annotations.is_empty());
+    assert_eq!(source_address(&accepted).await, None);
     assert!(purged.email.starts_with("purged:") && !purged.email.contains(&guest.email));
     assert!(told(&accepted.name).await.ends_with(&["invitation.purged".to_owned()]));
     refused(accept(&guest, &link).await, Code::NotFound, "INVITATION_NOT_FOUND");
@@ -168,6 +173,32 @@ async fn a_purged_invitation_cannot_be_sent_again() {
     let metadata = refused(answer, Code::FailedPrecondition, "INVITATION_PURGED");
     assert_eq!(metadata["invitation"], name);
     invite(&admin, &community, &email, vec![grant(&community, &["guest"])]).await;
+}
+
+/// Where the person was who accepted, as far as that is kept.
+async fn source_address(invitation: &Invitation) -> Option<String> {
+    let database = database(Service::Invitation).await;
+    let id = uuid::Uuid::parse_str(&invitation.uid).unwrap();
+    let sql = "SELECT source_address FROM acceptance WHERE invitation_id = $1";
+    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, [id.into()]);
+    database.query_one_raw(statement).await.unwrap().unwrap().try_get("", "source_address").unwrap()
+}
+
+#[tokio::test]
+async fn answers_to_requests_of_long_ago_are_forgotten() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let request = offer(&community, &address("guest"), vec![grant(&community, &["guest"])]);
+    let client = || admin.caller.invitation();
+    let first = client().create_invitation(request.clone()).await.unwrap().into_inner();
+    assert_eq!(client().create_invitation(request.clone()).await.unwrap().into_inner(), first);
+    age_request(&request.request_id).await;
+    until("the request is forgotten", || async {
+        client().create_invitation(request.clone()).await.is_err().then_some(())
+    })
+    .await;
+    let answer = client().create_invitation(request).await;
+    refused(answer, Code::AlreadyExists, "INVITATION_ALREADY_PENDING");
 }
 
 /// The tables of the service, apart from the answers to requests, that hold the address in some column.

@@ -111,6 +111,12 @@ pub async fn let_the_reminder_come(invitation: &str) {
     execute_in(Service::Invitation, sql, [ago(Duration::from_secs(1)), id(invitation).into()]).await;
 }
 
+/// Makes it 100 days since a request was asked of the invitation service.
+pub async fn age_request(request_id: &str) {
+    let sql = "UPDATE answered_request SET create_time = $1 WHERE request_id = $2";
+    execute_in(Service::Invitation, sql, [ago(Duration::from_hours(2_400)), id(request_id).into()]).await;
+}
+
 /// Lets the time come at which what is known of the person of an invitation is destroyed.
 pub async fn let_the_purge_come(invitation: &str) {
     let sql = "UPDATE invitation SET purge_time = $1 WHERE id = $2";
