@@ -1,13 +1,12 @@
 //! Events become deliveries that wait.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use usher_api::identity::MailEvent;
 use usher_api::invitation::InvitationEvent;
-use usher_api::name::{InvalidName, InvitationName, MailName};
+use usher_api::name::{InvitationName, MailName};
 use usher_runtime::{Change, Event, Failure, Subscription, processed_event};
 
 use crate::Notifier;
@@ -44,7 +43,7 @@ fn subscription(service: Notifier, consumer: &'static str, publisher: &'static s
 
 /// Queues the mail that `event` asks for, if it does, once however often the event comes.
 async fn note(service: &Notifier, consumer: &'static str, event: Event) -> Result<(), Failure> {
-    let Some(subject) = read(service, &event).map_err(Failure::internal)? else { return Ok(()) };
+    let Some(subject) = read(service, &event)? else { return Ok(()) };
     let change = service.database.change().await?;
     if !processed_event::first_time(&change, consumer, event.id, service.clock.now()).await? {
         return Ok(());
@@ -59,7 +58,7 @@ async fn note(service: &Notifier, consumer: &'static str, event: Event) -> Resul
 ///
 /// # Errors
 /// Why it cannot be read.
-fn read(service: &Notifier, event: &Event) -> Result<Option<Subject>, String> {
+fn read(service: &Notifier, event: &Event) -> Result<Option<Subject>, Failure> {
     let kind = match event.kind.as_str() {
         "invitation.created" | "invitation.resent" => Kind::Invitation,
         "invitation.reminder_due" => Kind::Reminder,
@@ -69,21 +68,17 @@ fn read(service: &Notifier, event: &Event) -> Result<Option<Subject>, String> {
         _ => return Ok(None),
     };
     if kind == Kind::Account {
-        let message = MailEvent::decode(event.payload.as_slice()).map_err(|error| error.to_string())?;
-        let mail: MailName = parse("mail", &message.mail)?;
+        let message = MailEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
+        let mail: MailName = message.mail.parse().map_err(Failure::internal)?;
         return Ok(Some(Subject { kind, invitation: String::new(), mail: mail.to_string() }));
     }
-    let message = InvitationEvent::decode(event.payload.as_slice()).map_err(|error| error.to_string())?;
+    let message = InvitationEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
     let to_guest = matches!(kind, Kind::Invitation | Kind::Reminder);
     if to_guest && !message.notify {
         return Ok(None);
     }
-    let invitation: InvitationName = parse("invitation", &message.invitation)?;
+    let invitation: InvitationName = message.invitation.parse().map_err(Failure::internal)?;
     Ok(Some(Subject { kind, invitation: invitation.to_string(), mail: String::new() }))
-}
-
-fn parse<T: FromStr<Err = InvalidName>>(field: &str, name: &str) -> Result<T, String> {
-    name.parse().map_err(|error: InvalidName| format!("{field}: {error}"))
 }
 
 /// Makes the mail that `event` asks for wait.

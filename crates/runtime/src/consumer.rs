@@ -7,6 +7,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use tracing::Instrument as _;
+use usher_api::name::InvalidName;
 use uuid::Uuid;
 
 use crate::rpc::error_chain;
@@ -121,7 +122,9 @@ fn severity(failure: &Failure) -> Severity {
         | Failure::ConcurrentChange
         | Failure::Overloaded
         | Failure::DeadlineExceeded => Severity::Passing,
-        Failure::Internal(source) if source.is::<prost::DecodeError>() => Severity::Final,
+        Failure::Internal(source) if source.is::<prost::DecodeError>() || source.is::<InvalidName>() => {
+            Severity::Final
+        }
         Failure::TokenMissing
         | Failure::TokenInvalid
         | Failure::TokenExpired
