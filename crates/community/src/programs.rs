@@ -141,7 +141,7 @@ impl Asked<'_> {
     /// `before`, he need not hold.
     ///
     /// # Errors
-    /// [`Error::UnknownPermission`], [`ProgramError::ApiKeyExceedsAuthority`], [`Failure::PermissionDenied`].
+    /// [`Error::UnknownPermission`], [`ProgramError::ApiKeyExceedsAuthority`], [`usher_runtime::Failure::PermissionDenied`].
     pub(crate) async fn judge(
         &self,
         change: &Change,

@@ -153,7 +153,7 @@ async fn he_becomes_a_member_nowhere() {
     deactivate_user(&admin, &mira.name).await;
 
     // His access token is good for a while.
-    refused(accept(&mira, &token).await, Code::FailedPrecondition, "MEMBER_SUSPENDED");
+    refused(accept(&mira, &token).await, Code::FailedPrecondition, "USER_NOT_ACTIVE");
     let direct = CreateMemberRequest {
         parent: other.clone(),
         member: Some(Member { user: mira.name.clone(), roles: given(&["guest"]), ..Member::default() }),

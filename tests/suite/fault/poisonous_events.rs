@@ -51,6 +51,7 @@ async fn poison_is_laid_down_and_holds_nobody_up() {
     let community = managed(&admin).await;
     let client = sandbox::nats::connect(suite.description.nats_url.as_deref().unwrap()).await.unwrap();
     let stream = jetstream::new(client);
+    until("there is a stream", || async { stream.get_stream("USHER").await.ok() }).await;
     let garbage = || vec![0xff_u8; 64];
     stream.publish(SUBJECT, Vec::new().into()).await.unwrap().await.unwrap();
     stream.publish(SUBJECT, garbage().into()).await.unwrap().await.unwrap();

@@ -10,14 +10,15 @@ async fn a_service_publishes_its_own_events_only() {
     std::fs::create_dir(&folder).unwrap();
     let suite = Suite::start(&folder, &Options::new(Database::Sqlite, Topology::Apart)).await.unwrap();
     let operator = suite.description.nats_url.clone().unwrap();
+    let client = nats::connect(&operator).await.unwrap();
+    let jetstream = jetstream::new(client);
+    let stream = until("there is a stream", || async { jetstream.get_stream("USHER").await.ok() }).await;
     let identity = nats::connect(&nats::url_for(Service::Identity, &operator)).await.unwrap();
     // The forged one first: what is seen of the second shows that the server has judged both.
     identity.publish("usher.invitation.invitation.forged", "forged".into()).await.unwrap();
     identity.publish("usher.identity.user.meant", "meant".into()).await.unwrap();
     identity.flush().await.unwrap();
 
-    let client = nats::connect(&operator).await.unwrap();
-    let stream = jetstream::new(client).get_stream("USHER").await.unwrap();
     until("the own event is in the stream", || async {
         stream.get_last_raw_message_by_subject("usher.identity.user.meant").await.ok()
     })
