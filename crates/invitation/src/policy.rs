@@ -141,10 +141,10 @@ impl Judged {
 
     /// Refuses a life that the settings of a community do not allow, as a violation of `field`, which says that it `must` be less.
     pub(crate) fn require_life(&self, field: &str, life: Duration, must: &str) -> Result<(), Failure> {
-        let Some(most) = self.longest_life() else { return Ok(()) };
+        let Some(longest) = self.longest_life() else { return Ok(()) };
         let mut violations = Violations::default();
-        let what = format_args!("{must} {} s, by the settings of the communities", most.as_secs());
-        violations.require(life <= most, field, what);
+        let what = format_args!("{must} {} s, by the settings of the communities", longest.as_secs());
+        violations.require(life <= longest, field, what);
         violations.finish()
     }
 
