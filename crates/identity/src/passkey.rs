@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn where_browsers_offer_none_there_are_none() {
-        for base in ["http://127.0.0.1:7380", "https://[::1]", "http://usher.example", "https://"] {
+        for base in ["http://127.0.0.1:7380", "https://[::1]", "http://usher.example"] {
             let off = config(None, &[], base);
             assert!(off.relying_party_id.is_none() && off.problems().is_empty(), "{base}");
             assert!(RelyingParty::new(&off, "Usher").is_none(), "{base}");
