@@ -126,6 +126,13 @@ pub(crate) async fn settle_first(service: &Invitation, row: Model) -> Result<Mod
     }
 }
 
+/// The invitation as it is by now, for those whom something stands in the way of that it may have brought about itself, by being
+/// accepted between two looks.
+pub(crate) async fn look_again(service: &Invitation, row: &Model) -> Result<Model, Error> {
+    let row = Entity::find_by_id(row.id).one(&*service.database).await?.ok_or(Error::NotFound)?;
+    settle_first(service, row).await
+}
+
 /// Begins a change of an invitation that nobody is accepting, with the row as it is now and stays until the change ends.
 pub(crate) async fn begin_change(service: &Invitation, row: Model) -> Result<(Change, Model), Error> {
     let mut row = row;

@@ -7,7 +7,7 @@ use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
-use crate::acceptance::{begin_change, settle_first};
+use crate::acceptance::{begin_change, look_again, settle_first};
 use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
 use crate::error::Error;
@@ -65,7 +65,10 @@ async fn resend(
     let ((row, grants), (inviter, ttl)) = (found, asked);
     let (email, ttl) =
         (row.email.parse().map_err(Failure::internal)?, judged.life(ttl, &service.config, "")?);
-    judged.require_way(0, &email)?;
+    if let Err(in_the_way) = judged.require_way(0, &email) {
+        require_resendable(&look_again(service, &row).await?, "")?;
+        return Err(in_the_way);
+    }
     let (change, row) = begin_change(service, row).await?;
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);

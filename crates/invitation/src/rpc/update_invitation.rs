@@ -9,7 +9,7 @@ use usher_runtime::fields::update_mask;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Timestamp, Violations};
 
-use crate::acceptance::{begin_change, settle_first};
+use crate::acceptance::{begin_change, look_again, settle_first};
 use crate::entity::grant;
 use crate::entity::invitation::{Column, Model};
 use crate::error::Error;
@@ -70,7 +70,10 @@ pub(crate) async fn update_invitation(
         judged.require_life("invitation.expire_time", Duration::from_micros(left), must)?;
     }
     if mask.contains("grants") {
-        judged.require_way(0, &row.email.parse().map_err(Failure::internal)?)?;
+        if let Err(in_the_way) = judged.require_way(0, &row.email.parse().map_err(Failure::internal)?) {
+            look_again(service, &row).await?.require_pending(service.clock.now())?;
+            return Err(in_the_way);
+        }
         edit.grants = Some(judged.grants);
     }
     let (change, row) = begin_change(service, row).await?;
