@@ -93,8 +93,8 @@ pub enum Error {
     /// The community has no image.
     #[error("{0} has no image")]
     ImageNotFound(CommunityName),
-    /// Custom roles hold the permission.
-    #[error("{role_count} roles hold `{permission}`")]
+    /// Custom roles or programs hold the permission.
+    #[error("{role_count} roles and {program_count} programs hold `{permission}`")]
     PermissionInUse {
         /// Which.
         permission: String,
@@ -102,6 +102,8 @@ pub enum Error {
         roles: Vec<RoleName>,
         /// How many there are.
         role_count: u64,
+        /// How often it was given to API keys that have not ended, and to service accounts.
+        program_count: u64,
     },
     /// Built-in roles cannot be changed.
     #[error("{0} is built in")]
@@ -340,10 +342,11 @@ impl Error {
                 ("state", if *state == State::Deleted { "DELETED" } else { "SUSPENDED" }.to_owned()),
             ],
             Self::ImageInvalid(problem) => vec![("problem", problem.id().to_owned())],
-            Self::PermissionInUse { permission, roles, role_count } => vec![
+            Self::PermissionInUse { permission, roles, role_count, program_count } => vec![
                 ("permission", permission.clone()),
                 ("roles", list(roles)),
                 ("role_count", role_count.to_string()),
+                ("program_count", program_count.to_string()),
             ],
             Self::RoleInUse(users) => users.metadata(),
             Self::MembershipInherited { member, inherited_from } => {

@@ -3,17 +3,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait as _, SelectStatement};
+use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, JoinType,
-    QueryFilter as _, QueryOrder as _, QueryResult,
+    QueryFilter as _, QueryOrder as _, QueryResult, Select,
 };
-use usher_api::community::Inheritance;
+use usher_api::community::{ApiKeyState, Inheritance};
 use usher_api::name::{CommunityName, PrincipalName};
 use usher_runtime::{Actor, Change, Timestamp, Violations};
 use uuid::Uuid;
 
 use crate::access::{HeldPermission, Obstacle, Reach, Standing, beyond_maker};
+use crate::api_key::in_state;
 use crate::authority::{Holdings, Question, asked_permission, asked_user, denied};
 use crate::catalogue::{Catalogue, REPRESENT};
 use crate::entity::community::Kind;
@@ -177,6 +178,25 @@ impl Asked<'_> {
         }
         Ok(Gift { permissions, inherits: reach == Reach::Subtree })
     }
+}
+
+/// What programs hold of `names` that have not ended, by name. What others held goes with the permission.
+pub(crate) fn holding(
+    connection: &impl ConnectionTrait,
+    names: &BTreeSet<&str>,
+) -> Select<program_permission::Entity> {
+    use program_permission::{Column, Entity};
+    let ended = Condition::any()
+        .add(in_state(connection, ApiKeyState::Revoked))
+        .add(in_state(connection, ApiKeyState::Expired));
+    let ended =
+        Query::select().column(api_key::Column::Id).from(api_key::Entity).cond_where(ended).to_owned();
+    Entity::find()
+        .filter(Column::Permission.is_in(names.iter().copied()))
+        .filter(Column::ProgramId.not_in_subquery(ended))
+        .order_by_asc(Column::Permission)
+        .order_by_asc(Column::ProgramId)
+        .order_by_asc(Column::CommunityId)
 }
 
 /// What was given to each of these programs, in order.

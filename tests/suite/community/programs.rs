@@ -297,16 +297,32 @@ async fn whoever_asks_about_others_must_see_members() {
 }
 
 #[tokio::test]
-async fn what_leaves_the_catalogue_leaves_programs_too() {
+async fn what_programs_hold_stays_in_the_catalogue_until_they_end() {
     let admin = admin().await;
     let place = managed(&admin).await;
-    let gone = permission(PermissionCategory::View).await;
-    let made = key(&admin, &place, &["members.list", &gone]).await.key;
-    let request = DeregisterPermissionsRequest { permissions: vec![gone] };
-    Caller::nobody().service("alerts").community().deregister_permissions(request).await.unwrap();
+    let asked = permission(PermissionCategory::View).await;
+    let made = key(&admin, &place, &["members.list", &asked]).await.key;
+    let (account, _) = account(&admin).await;
+    give(&admin, &account.name, &place, &[&asked]).await;
+    let alerts = Caller::nobody().service("alerts");
+    let deregister = || {
+        let request = DeregisterPermissionsRequest { permissions: vec![asked.clone()] };
+        let mut client = alerts.community();
+        async move { client.deregister_permissions(request).await }
+    };
+    for count in ["2", "1"] {
+        let metadata = refused(deregister().await, Code::FailedPrecondition, "PERMISSION_IN_USE");
+        assert_eq!((&*metadata["permission"], &*metadata["program_count"]), (&*asked, count));
+        assert_eq!((&*metadata["roles"], &*metadata["role_count"]), ("", "0"));
+        assert!(may(&account.name, &place, &asked).await);
+        if count == "2" {
+            revoke_key(&admin.caller, &made.name).await.unwrap();
+        }
+    }
+    give(&admin, &account.name, &place, &[]).await;
+    deregister().await.unwrap();
     let seen = super::get_api_key::get(&admin.caller, &made.name).await.unwrap();
     assert_eq!(seen.permissions, ["members.list"]);
-    assert!(may(&made.name, &place, "members.list").await);
 }
 
 #[tokio::test]

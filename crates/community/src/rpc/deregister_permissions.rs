@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    QuerySelect as _, Select,
 };
 use usher_api::community as pb;
 use usher_runtime::{Caller, Change, Failure, Violations};
@@ -13,7 +13,7 @@ use crate::entity::permission::{Column, Entity};
 use crate::entity::{role, role_permission};
 use crate::error::Error;
 use crate::event::{self, PermissionFact};
-use crate::{Community, parse, tree};
+use crate::{Community, parse, programs, tree};
 
 const MOST_PERMISSIONS: usize = 200;
 /// How many roles a refusal names.
@@ -38,6 +38,8 @@ pub(crate) async fn deregister_permissions(
     let rows = Entity::find()
         .filter(Column::Name.is_in(request.permissions))
         .order_by_asc(Column::Name)
+        // Whoever takes one up at the same moment comes before this, and is seen, or finds it gone.
+        .lock_exclusive()
         .all(&*change)
         .await?;
     if let Some(foreign) = rows.iter().find(|row| row.service != owner) {
@@ -60,21 +62,17 @@ pub(crate) async fn deregister_permissions(
     Ok(pb::DeregisterPermissionsResponse { consistency_token })
 }
 
-/// Refuses if a custom role holds one of the permissions. A role that takes one up at the same moment waits for the catalogue,
-/// by the reference from its row.
+/// Refuses if a custom role, an API key that has not ended, or a service account holds one of the permissions.
 async fn require_unused(change: &Change, names: &BTreeSet<&str>) -> Result<(), Error> {
-    let holding = role_permission::Entity::find()
-        .filter(role_permission::Column::Permission.is_in(names.iter().copied()))
-        .order_by_asc(role_permission::Column::Permission)
-        .one(&**change)
-        .await?;
-    let Some(first) = holding else { return Ok(()) };
-    let holding =
-        || role_permission::Entity::find().filter(role_permission::Column::Permission.eq(&first.permission));
-    let ids: Vec<Uuid> = holding()
+    let first_of_role = roles_holding(names).one(&**change).await?.map(|row| row.permission);
+    let first_of_program =
+        programs::holding(&**change, names).one(&**change).await?.map(|row| row.permission);
+    let Some(permission) = first_of_role.into_iter().chain(first_of_program).min() else { return Ok(()) };
+
+    let only = BTreeSet::from([permission.as_str()]);
+    let ids: Vec<Uuid> = roles_holding(&only)
         .select_only()
         .column(role_permission::Column::RoleId)
-        .order_by_asc(role_permission::Column::RoleId)
         .limit(NAMED)
         .into_tuple()
         .all(&**change)
@@ -85,7 +83,16 @@ async fn require_unused(change: &Change, names: &BTreeSet<&str>) -> Result<(), E
         .all(&**change);
     Err(Error::PermissionInUse {
         roles: roles.await?.iter().map(role::Model::name).collect(),
-        role_count: holding().count(&**change).await?,
-        permission: first.permission,
+        role_count: roles_holding(&only).count(&**change).await?,
+        program_count: programs::holding(&**change, &only).count(&**change).await?,
+        permission,
     })
+}
+
+/// What custom roles hold of `names`, by name.
+fn roles_holding(names: &BTreeSet<&str>) -> Select<role_permission::Entity> {
+    role_permission::Entity::find()
+        .filter(role_permission::Column::Permission.is_in(names.iter().copied()))
+        .order_by_asc(role_permission::Column::Permission)
+        .order_by_asc(role_permission::Column::RoleId)
 }
