@@ -1,4 +1,4 @@
-//! What can be called. One file for each RPC.
+//! What can be called. One file for each RPC; here is only the generated trait, which must be implemented in one piece.
 
 mod apply_grants;
 mod batch_check_access;

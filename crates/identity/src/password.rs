@@ -3,12 +3,12 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `policy.rs` | what a password may be |
-//! | `common.rs` | the list of passwords that leaked often |
+//! | `leaked.rs` | the list of passwords that leaked often |
 //! | `context.rs` | the words that everybody would try first for this person |
 //! | `strength.rs` | how many guesses it takes |
 
-mod common;
 mod context;
+mod leaked;
 mod policy;
 mod strength;
 

@@ -1,4 +1,4 @@
-//! What can be called. One file for each RPC.
+//! What can be called. One file for each RPC; here is only the generated trait, which must be implemented in one piece.
 
 pub(crate) mod get_json_web_keys;
 

@@ -1,11 +1,11 @@
+mod looking;
+mod words;
+
 use prost_types::Duration;
 use sandbox::Caller;
-use tonic::{Code, Status};
-use usher_api::community::{CommunitySettings, EmailDomains, Grant, Inheritance, PersonalMessages};
-use usher_api::invitation::{
-    CreateInvitationRequest, DeliveryState, GetInvitationRequest, Invitation, InvitationPreview,
-    InvitationState, MintInvitationLinkRequest,
-};
+use tonic::Code;
+use usher_api::community::{CommunitySettings, EmailDomains, Grant, Inheritance};
+use usher_api::invitation::{CreateInvitationRequest, DeliveryState, Invitation, InvitationState};
 
 use crate::support::acts::set_community;
 use crate::support::address;
@@ -265,60 +265,6 @@ async fn of_many_at_once_for_one_person_one_wins() {
     }
 }
 
-/// Whether invitations into `community` may carry messages.
-async fn set_messages(admin: &Person, community: &str, may: PersonalMessages) {
-    let settings = CommunitySettings { personal_messages: may.into(), ..CommunitySettings::default() };
-    set_community(admin, community, settings).await;
-}
-
-#[tokio::test]
-async fn keeps_the_language_and_the_annotations() {
-    let admin = admin().await;
-    let community = managed(&admin).await;
-    let mut request = offer(&community, &address("guest"), vec![grant(&community, &["guest"])]);
-    let asked = request.invitation.as_mut().unwrap();
-    asked.locale = "pt_br".to_owned();
-    asked.display_name = "Mira O\u{2019}Kafor".to_owned();
-    asked.annotations = [("crm/ticket".to_owned(), "A-17".to_owned())].into();
-    let answer = admin.caller.invitation().create_invitation(request).await.unwrap().into_inner();
-    let invitation = answer.invitation.unwrap();
-    assert_eq!((&*invitation.locale, &*invitation.annotations["crm/ticket"]), ("pt-BR", "A-17"));
-    assert_eq!(invitation.display_name, "Mira O\u{2019}Kafor");
-    let seen = GetInvitationRequest { name: invitation.name.clone() };
-    let seen = admin.caller.invitation().get_invitation(seen).await.unwrap().into_inner().invitation;
-    assert_eq!(seen, Some(invitation));
-}
-
-#[tokio::test]
-async fn a_personal_message_is_refused_unless_every_community_allows_it() {
-    let admin = admin().await;
-    let tree = mssp(&admin, 2).await;
-    let grants = || tree.inside.iter().map(|place| grant(place, &["guest"])).collect::<Vec<_>>();
-    let request = || {
-        let mut request = offer(&tree.root, &address("guest"), grants());
-        request.invitation.as_mut().unwrap().message = "Welcome!\r\nSee you on Monday.".to_owned();
-        request
-    };
-    let ask = || async { admin.caller.invitation().create_invitation(request()).await };
-    let metadata = refused(ask().await, Code::FailedPrecondition, "MESSAGE_NOT_ALLOWED");
-    assert_eq!(metadata["communities"], tree.inside.join(","));
-    set_messages(&admin, &tree.inside[0], PersonalMessages::Allowed).await;
-    let metadata = refused(ask().await, Code::FailedPrecondition, "MESSAGE_NOT_ALLOWED");
-    assert_eq!(metadata["communities"], tree.inside[1]);
-
-    set_messages(&admin, &tree.root, PersonalMessages::Allowed).await;
-    let invitation = ask().await.unwrap().into_inner().invitation.unwrap();
-    assert_eq!(invitation.message, "Welcome!\nSee you on Monday.");
-    // What the mail is made of.
-    let mint = MintInvitationLinkRequest { name: invitation.name.clone() };
-    let notifier = admin.caller.service("notifier");
-    let minted = notifier.invitation().mint_invitation_link(mint).await.unwrap().into_inner();
-    assert_eq!(minted.offer.unwrap().message, invitation.message);
-
-    set_messages(&admin, &tree.root, PersonalMessages::Forbidden).await;
-    refused(ask().await, Code::FailedPrecondition, "MESSAGE_NOT_ALLOWED");
-}
-
 #[tokio::test]
 async fn lives_no_longer_than_the_strictest_of_its_communities_lets_it() {
     let admin = admin().await;
@@ -403,94 +349,4 @@ async fn whoever_sees_the_members_learns_that_somebody_has_all_of_it() {
     let gated = role(&admin, one, &["communities.get"]).await;
     let guest = member(&admin, root, one, &[&gated]).await;
     ask(&blind, &guest.email, vec![grant(one, &[&gated])]).await.unwrap();
-}
-
-/// What the request would come to.
-async fn look(inviter: &Person, mut request: CreateInvitationRequest) -> Result<InvitationPreview, Status> {
-    request.validate_only = true;
-    let answer = inviter.caller.invitation().create_invitation(request).await?.into_inner();
-    assert!(answer.invitation.is_none());
-    Ok(answer.preview.unwrap())
-}
-
-#[tokio::test]
-async fn looking_tells_what_it_would_give_and_the_mail_and_writes_nothing() {
-    let admin = admin().await;
-    let tree = mssp(&admin, 1).await;
-    let (root, place, email) = (&tree.root, &tree.inside[0], address("guest"));
-    set_community(&admin, place, CommunitySettings { seat_limit: 5, ..CommunitySettings::default() }).await;
-    let custom = role(&admin, root, &["members.list"]).await;
-    let mut request = offer(root, &email, vec![grant(place, &["manage_member", &custom])]);
-    request.notify = None;
-    request.ttl = Some(Duration { seconds: 3_600, nanos: 0 });
-    for _ in 0..2 {
-        let preview = look(&admin, request.clone()).await.unwrap();
-        assert!(preview.refusals.is_empty(), "{preview:?}");
-        let shown = &preview.grants[0];
-        let roles = &shown.grant.as_ref().unwrap().roles;
-        assert_eq!(roles, &[format!("{place}/roles/manage_member"), custom.clone()]);
-        assert!(shown.permissions.contains(&"invitations.create".to_owned()));
-        assert!(!shown.permissions.contains(&"roles.create".to_owned()));
-        assert_eq!((shown.seat_limit, shown.seats_taken), (5, 0));
-        assert_eq!(preview.allowances.len(), 2);
-        let mail = preview.mail.unwrap();
-        let offer = mail.offer.unwrap();
-        assert_eq!((&*mail.template, &offer.email), ("invitation", &email));
-        assert_eq!(offer.communities[0].display_name, shown.display_name);
-        assert_eq!(offer.expire_time, preview.expire_time);
-    }
-    request.notify = Some(false);
-    assert!(look(&admin, request.clone()).await.unwrap().mail.is_none());
-    // Nothing is in the way, not even of the same request id.
-    admin.caller.invitation().create_invitation(request).await.unwrap();
-}
-
-#[tokio::test]
-async fn looking_tells_each_refusal() {
-    let admin = admin().await;
-    let tree = mssp(&admin, 3).await;
-    let (root, email) = (&tree.root, address("guest"));
-    let settings = CommunitySettings {
-        allowed_email_domains: Some(EmailDomains { domains: vec!["northwind.example".to_owned()] }),
-        max_invitation_life: Some(Duration { seconds: 3_600, nanos: 0 }),
-        seat_limit: 1,
-        ..CommunitySettings::default()
-    };
-    invite(&admin, root, &email, vec![grant(&tree.inside[0], &["guest"])]).await;
-    let there = member(&admin, root, &tree.inside[0], &["guest"]).await;
-    set_community(&admin, &tree.inside[0], settings).await;
-    let mut request = offer(root, &email, vec![grant(&tree.inside[0], &["guest"])]);
-    request.ttl = Some(Duration { seconds: 7_200, nanos: 0 });
-    request.invitation.as_mut().unwrap().message = "Welcome!".to_owned();
-    let mut reasons: Vec<String> =
-        look(&admin, request).await.unwrap().refusals.into_iter().map(|it| it.reason).collect();
-    reasons.sort();
-    let all = [
-        "EMAIL_DOMAIN_NOT_ALLOWED",
-        "INVALID_FIELDS",
-        "INVITATION_ALREADY_PENDING",
-        "MESSAGE_NOT_ALLOWED",
-        "SEAT_LIMIT_REACHED",
-    ];
-    assert_eq!(reasons, all);
-    let again = offer(root, &there.email, vec![grant(&tree.inside[0], &["guest"])]);
-    let reasons: Vec<String> =
-        look(&admin, again).await.unwrap().refusals.into_iter().map(|it| it.reason).collect();
-    assert_eq!(reasons, ["EMAIL_DOMAIN_NOT_ALLOWED", "ALREADY_MEMBER"]);
-
-    // What is wrong with each community.
-    let wrong = vec![
-        grant(&tree.inside[1], &["superuser"]),
-        grant(&tree.inside[2], &["guest"]),
-        grant(&managed(&admin).await, &["guest"]),
-    ];
-    let preview = look(&admin, offer(root, &address("guest"), wrong)).await.unwrap();
-    let reasons: Vec<&str> = preview.refusals.iter().map(|it| it.reason.as_str()).collect();
-    assert_eq!(reasons, ["UNKNOWN_ROLE", "COMMUNITY_OUTSIDE_TREE"]);
-    assert_eq!(preview.refusals[0].domain, "community.usher");
-
-    // Who may not invite is told nothing else.
-    let analyst = member(&admin, root, root, &["analyst"]).await;
-    let answer = look(&analyst, offer(root, &email, vec![grant(&tree.inside[0], &["superuser"])])).await;
-    refused(answer, Code::PermissionDenied, "PERMISSION_DENIED");
 }

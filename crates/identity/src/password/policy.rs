@@ -7,8 +7,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use usher_runtime::{Failure, Violations};
 use zxcvbn::feedback::Feedback;
 
-use super::common::{self, is_common};
 use super::context::LEAST_DIFFERENT;
+use super::leaked::{self, is_common};
 use super::{Context, MOST_BYTES, Password, Turns, fold, strength};
 
 /// The shortest password that is asked for alone.
@@ -45,7 +45,7 @@ impl fmt::Display for Rule {
             Self::Common => write!(
                 formatter,
                 "must be more than one or two common passwords and {} characters",
-                common::MOST_EXTRA
+                leaked::MOST_EXTRA
             ),
             Self::Context => write!(
                 formatter,

@@ -1,9 +1,9 @@
-//! Passwords that leaked often. `common.md` tells where the list is from.
+//! Passwords that leaked often. `leaked.md` tells where the list is from.
 
 use std::cmp::Ordering;
 
 /// One a line, folded, in the order of their bytes.
-static LIST: &str = include_str!("common.txt");
+static LIST: &str = include_str!("leaked.txt");
 
 /// Whether `folded` is on the list.
 fn is_listed(folded: &str) -> bool {
