@@ -12,7 +12,7 @@
 //! | `line.rs`, `domains.rs` | when none are sent for a while; not too many to one place |
 //! | `mailer.rs`, `smtp.rs`, `smtp/` | how it leaves: into a folder, or to a mail server |
 //! | `config.rs` | the settings |
-//! | `rpc.rs`, `rpc/` | the RPCs, one file each |
+//! | `rpc.rs`, `rpc/`, `newest_first.rs` | the RPCs, one file each; what their lists have in common |
 //! | `entity/`, `migration/` | the tables |
 //!
 //! An event is acknowledged when its delivery is a row, so that neither the broker nor a slow mail server decides whether a
@@ -28,6 +28,7 @@ mod letter;
 mod line;
 mod mailer;
 mod migration;
+mod newest_first;
 mod preview;
 mod rpc;
 mod sender;

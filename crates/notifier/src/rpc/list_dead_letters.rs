@@ -1,16 +1,15 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{QueryOrder as _, QuerySelect as _};
 use usher_api::name::DeliveryName;
 use usher_api::notifier as pb;
 use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, Pages, Violations};
-use uuid::Uuid;
 
 use super::{DEFAULT_PAGE, LARGEST_PAGE};
 use crate::Notifier;
 use crate::entity::dead_letter::{Column, Entity, Model};
 use crate::error::Error;
+use crate::newest_first::newest_first;
 
 pub(crate) async fn list_dead_letters(
     service: &Notifier,
@@ -25,18 +24,13 @@ pub(crate) async fn list_dead_letters(
 
     let filter = (delivery, request.show_redriven);
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListDeadLetters", &filter);
-    let before: Option<Uuid> = pages.open(&request.page_token)?;
     let wanted = Condition::all()
         .add_option(delivery.map(|name| Column::DeliveryId.eq(name.0)))
-        .add_option((!request.show_redriven).then(|| Column::RedriveTime.is_null()))
-        .add_option(before.map(|id| Column::Id.lt(id)));
-    let mut rows = Entity::find()
-        .filter(wanted)
-        .order_by_desc(Column::Id)
-        .limit(size + 1)
-        .all(&*service.database)
-        .await?;
-    let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
+        .add_option((!request.show_redriven).then(|| Column::RedriveTime.is_null()));
+    let page = (request.page_token.as_str(), size);
+    let (rows, next_page_token) =
+        newest_first(service, &pages, page, Entity::find().filter(wanted), (Column::Id, |row| row.id))
+            .await?;
     Ok(pb::ListDeadLettersResponse {
         dead_letters: rows.iter().map(Model::to_proto).collect(),
         next_page_token,

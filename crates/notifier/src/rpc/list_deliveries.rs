@@ -1,16 +1,15 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{QueryOrder as _, QuerySelect as _};
 use usher_api::name::{InvitationName, MailName};
 use usher_api::notifier as pb;
 use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, Pages, Violations};
-use uuid::Uuid;
 
 use super::{DEFAULT_PAGE, LARGEST_PAGE};
 use crate::Notifier;
 use crate::entity::delivery::{Column, Entity, Kind, Model, State};
 use crate::error::Error;
+use crate::newest_first::newest_first;
 
 pub(crate) async fn list_deliveries(
     service: &Notifier,
@@ -30,20 +29,15 @@ pub(crate) async fn list_deliveries(
 
     let filter = (invitation, mail, &states, &kinds);
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListDeliveries", &filter);
-    let before: Option<Uuid> = pages.open(&request.page_token)?;
     let wanted = Condition::all()
         .add_option(invitation.map(|name| Column::Invitation.eq(name.to_string())))
         .add_option(mail.map(|name| Column::Mail.eq(name.to_string())))
         .add_option((!states.is_empty()).then(|| Column::State.is_in(states)))
-        .add_option((!kinds.is_empty()).then(|| Column::Kind.is_in(kinds)))
-        .add_option(before.map(|id| Column::Id.lt(id)));
-    let mut rows = Entity::find()
-        .filter(wanted)
-        .order_by_desc(Column::Id)
-        .limit(size + 1)
-        .all(&*service.database)
-        .await?;
-    let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
+        .add_option((!kinds.is_empty()).then(|| Column::Kind.is_in(kinds)));
+    let page = (request.page_token.as_str(), size);
+    let (rows, next_page_token) =
+        newest_first(service, &pages, page, Entity::find().filter(wanted), (Column::Id, |row| row.id))
+            .await?;
     Ok(pb::ListDeliveriesResponse { deliveries: rows.iter().map(Model::to_proto).collect(), next_page_token })
 }
 

@@ -1,14 +1,13 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{QueryOrder as _, QuerySelect as _};
 use usher_api::notifier as pb;
 use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, EmailAddress, Pages, Violations};
-use uuid::Uuid;
 
 use super::{DEFAULT_PAGE, LARGEST_PAGE};
 use crate::entity::suppression::{Column, Entity, Model};
 use crate::error::Error;
+use crate::newest_first::newest_first;
 use crate::{Notifier, suppression};
 
 pub(crate) async fn list_suppressions(
@@ -24,18 +23,13 @@ pub(crate) async fn list_suppressions(
 
     let filter = email.as_ref().map(EmailAddress::canonical);
     let pages = Pages::new(&service.sealing, &service.random, caller, "ListSuppressions", &filter);
-    let before: Option<Uuid> = pages.open(&request.page_token)?;
     let wanted = Condition::all()
         .add(suppression::live(&*service.database))
-        .add_option(email.map(|email| Column::AddressKey.eq(suppression::key(service, &email))))
-        .add_option(before.map(|id| Column::Id.lt(id)));
-    let mut rows = Entity::find()
-        .filter(wanted)
-        .order_by_desc(Column::Id)
-        .limit(size + 1)
-        .all(&*service.database)
-        .await?;
-    let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
+        .add_option(email.map(|email| Column::AddressKey.eq(suppression::key(service, &email))));
+    let page = (request.page_token.as_str(), size);
+    let (rows, next_page_token) =
+        newest_first(service, &pages, page, Entity::find().filter(wanted), (Column::Id, |row| row.id))
+            .await?;
     Ok(pb::ListSuppressionsResponse {
         suppressions: rows.iter().map(Model::to_proto).collect(),
         next_page_token,
