@@ -1,5 +1,10 @@
 //! Events that a consumer cannot deal with: kept with the reason, out of the way of the others, until an operator has looked and
 //! has them handed over once more.
+//!
+//! They are reached by `usher outbox`, not by an RPC. Whoever redrives one has mended a defect and rolled the mended version out, so
+//! he has the databases at hand; and he must be able to look while a service does not start. A letter holds an event as it came,
+//! perhaps forged, of any tree: nothing to be read with an access token. Mails that were given up are the matter of
+//! administrators, and have RPCs of the notifier.
 
 use std::time::Duration;
 
