@@ -8,16 +8,16 @@ use uuid::Uuid;
 use crate::Notifier;
 use crate::error::Error;
 
-/// The page of `rows` that `token` leads to, of at most `size` entries, and the token of the next one. `id` is where an entry has
-/// its id.
+/// The page of `rows` that `token` leads to, of at most `size` entries, and the token of the next one. The id of an entry is in
+/// `column`, and told by `id_of`.
 pub(crate) async fn newest_first<E: EntityTrait>(
     service: &Notifier,
     pages: &Pages<'_>,
     (token, size): (&str, u64),
     rows: Select<E>,
-    id: (E::Column, fn(&E::Model) -> Uuid),
+    column: E::Column,
+    id_of: fn(&E::Model) -> Uuid,
 ) -> Result<(Vec<E::Model>, String), Error> {
-    let (column, id_of) = id;
     let before: Option<Uuid> = pages.open(token)?;
     let rows = before.map_or(rows.clone(), |before| rows.filter(column.lt(before)));
     let mut rows = rows.order_by_desc(column).limit(size + 1).all(&*service.database).await?;

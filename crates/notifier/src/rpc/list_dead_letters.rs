@@ -29,8 +29,7 @@ pub(crate) async fn list_dead_letters(
         .add_option((!request.show_redriven).then(|| Column::RedriveTime.is_null()));
     let page = (request.page_token.as_str(), size);
     let (rows, next_page_token) =
-        newest_first(service, &pages, page, Entity::find().filter(wanted), (Column::Id, |row| row.id))
-            .await?;
+        newest_first(service, &pages, page, Entity::find().filter(wanted), Column::Id, |row| row.id).await?;
     Ok(pb::ListDeadLettersResponse {
         dead_letters: rows.iter().map(Model::to_proto).collect(),
         next_page_token,

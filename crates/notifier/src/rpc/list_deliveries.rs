@@ -36,8 +36,7 @@ pub(crate) async fn list_deliveries(
         .add_option((!kinds.is_empty()).then(|| Column::Kind.is_in(kinds)));
     let page = (request.page_token.as_str(), size);
     let (rows, next_page_token) =
-        newest_first(service, &pages, page, Entity::find().filter(wanted), (Column::Id, |row| row.id))
-            .await?;
+        newest_first(service, &pages, page, Entity::find().filter(wanted), Column::Id, |row| row.id).await?;
     Ok(pb::ListDeliveriesResponse { deliveries: rows.iter().map(Model::to_proto).collect(), next_page_token })
 }
 

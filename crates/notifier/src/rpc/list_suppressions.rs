@@ -28,8 +28,7 @@ pub(crate) async fn list_suppressions(
         .add_option(email.map(|email| Column::AddressKey.eq(suppression::key(service, &email))));
     let page = (request.page_token.as_str(), size);
     let (rows, next_page_token) =
-        newest_first(service, &pages, page, Entity::find().filter(wanted), (Column::Id, |row| row.id))
-            .await?;
+        newest_first(service, &pages, page, Entity::find().filter(wanted), Column::Id, |row| row.id).await?;
     Ok(pb::ListSuppressionsResponse {
         suppressions: rows.iter().map(Model::to_proto).collect(),
         next_page_token,
