@@ -216,10 +216,13 @@ impl Attempt {
         reset(change, &guard, None).await
     }
 
-    /// Gives its place back: whether it was right was not the question in the end.
-    pub(crate) async fn withdraw(self, service: &Identity) -> Result<(), Error> {
-        Entity::delete_by_id(self.row.id).exec(&*service.database).await?;
-        Ok(())
+    /// Gives up `change`, and gives its place back: for `refusal`, whether it was right was not the question in the end. Returns the
+    /// refusal.
+    pub(crate) async fn withdraw(self, service: &Identity, change: Change, refusal: Error) -> Error {
+        // Where there is one writer, it would wait for itself.
+        drop(change);
+        let deleted = Entity::delete_by_id(self.row.id).exec(&*service.database).await;
+        deleted.map_or_else(Error::from, |_| refusal)
     }
 
     /// Notes that it was wrong, and locks the address if that was once too often. That is told to `mailbox`, if it has an account;

@@ -62,6 +62,18 @@ async fn a_backup_code_serves_once_however_it_is_typed() {
 }
 
 #[tokio::test]
+async fn who_was_not_fast_enough_takes_no_place_of_the_next() {
+    let mira = Enrolled::new("mira").await;
+    let challenge = mira.challenge().await;
+    let proofs = mira.backup_codes[..6].iter().map(|code| Proof::BackupCode(code.clone()));
+    let answers = join_all(proofs.map(|proof| complete(&challenge.token, proof))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    // Five failures would lock, and so many attempts are looked at at once.
+    let next = mira.challenge().await;
+    complete(&next.token, totp(&mira.app.code(0))).await.expect("there is place");
+}
+
+#[tokio::test]
 async fn a_challenge_is_answered_once_and_in_time() {
     let mira = Enrolled::new("mira").await;
     let challenge = mira.challenge().await;

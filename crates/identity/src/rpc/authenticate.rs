@@ -37,10 +37,8 @@ pub(crate) async fn authenticate(
     };
     let hash = renew_outdated(service, account, &password).await?;
     let change = service.database.change().await?;
-    if let Err(error) = require_usable(&change, account, &hash).await {
-        drop(change);
-        attempt.withdraw(service).await?;
-        return Err(error);
+    if let Err(refusal) = require_usable(&change, account, &hash).await {
+        return Err(attempt.withdraw(service, change, refusal).await);
     }
     Ok(match admit(service, change, account, whereabouts, attempt).await? {
         Admission::Session(credentials) => {

@@ -39,8 +39,10 @@ pub(crate) async fn complete_authentication(
     let attempt = lockout::begin(service, Target::SecondFactor(user), &whereabouts).await?;
 
     let change = service.database.change().await?;
-    let account = hold_active(&change, user).await?;
-    challenge::use_up(&change, &challenge).await?;
+    let account = match hold(&change, &challenge).await {
+        Ok(account) => account,
+        Err(refusal) => return Err(attempt.withdraw(service, change, refusal).await),
+    };
     if !is_right(service, &change, &challenge, (&proof, attempt.time())).await? {
         drop(change);
         attempt.fail(service, Some(&account), Some(&account.address()?)).await?;
@@ -51,6 +53,13 @@ pub(crate) async fn complete_authentication(
     }
     let credentials = enter(service, change, &account, whereabouts, attempt).await?;
     Ok(pb::CompleteAuthenticationResponse { credentials: Some(credentials), challenge: None })
+}
+
+/// Holds the account of whom `challenge` asked something, and uses the challenge up.
+async fn hold(change: &Change, challenge: &Challenge) -> Result<Account, Error> {
+    let account = hold_active(change, UserName(challenge.account_id)).await?;
+    challenge::use_up(change, challenge).await?;
+    Ok(account)
 }
 
 fn parse(given: Option<Given>) -> Result<Proof, Failure> {

@@ -21,7 +21,10 @@ pub(crate) async fn confirm_totp_enrollment(
     let attempt = lockout::begin(service, Target::SecondFactor(user), &whereabouts).await?;
 
     let change = service.database.change().await?;
-    let (account, before) = enrolling.hold(service, caller, &change).await?;
+    let (account, before) = match enrolling.hold(service, caller, &change).await {
+        Ok(held) => held,
+        Err(refusal) => return Err(attempt.withdraw(service, change, refusal).await),
+    };
     if !totp::confirm(service, &change, account.id, (&request.totp_code, attempt.time())).await? {
         drop(change);
         attempt.fail(service, None, None).await?;

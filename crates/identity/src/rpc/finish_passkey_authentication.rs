@@ -44,7 +44,8 @@ pub(crate) async fn finish_passkey_authentication(
     };
     // Told only now: before, anybody could ask for it.
     if account.state != State::Active {
-        return Err(Error::UserNotActive(account.name()));
+        let refusal = Error::UserNotActive(account.name());
+        return Err(attempt.withdraw(service, change, refusal).await);
     }
     // The authenticator made sure that it is the person, so nothing is missing.
     let credentials = enter(service, change, account, whereabouts, attempt).await?;

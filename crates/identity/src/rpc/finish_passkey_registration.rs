@@ -32,11 +32,11 @@ pub(crate) async fn finish_passkey_registration(
     let attempt = lockout::begin(service, Target::SecondFactor(user), &whereabouts).await?;
 
     let change = service.database.change().await?;
-    let (account, before) = enrolling.hold(service, caller, &change).await?;
-    if before.passkeys.len() >= MOST {
-        return Err(Error::PasskeyLimitReached(user));
-    }
-    let row = add(service, &change, account.id, (&passkey, display_name)).await?;
+    let added = hold_and_add(service, caller, (&change, &enrolling), (&passkey, display_name)).await;
+    let (account, before, row) = match added {
+        Ok(added) => added,
+        Err(refusal) => return Err(attempt.withdraw(service, change, refusal).await),
+    };
     tell(service, &change, &account, &before).await?;
     if before.enrolled().is_empty() {
         session::end_all(service, &change, account.id, enrolling.session(caller)).await?;
@@ -62,6 +62,21 @@ async fn judge(
         return Err(Error::PasskeyRejected(Problem::AlreadyRegistered));
     }
     relying_party.accept_new(answer, &state).map_err(Error::PasskeyRejected)
+}
+
+/// Holds the account of whoever enrols and gives it the passkey, within `change`. Tells what he had before, too.
+async fn hold_and_add(
+    service: &Identity,
+    caller: &Caller,
+    (change, enrolling): (&Change, &Enrolling),
+    passkey: (&Passkey, String),
+) -> Result<(Account, Factors, Model), Error> {
+    let (account, before) = enrolling.hold(service, caller, change).await?;
+    if before.passkeys.len() >= MOST {
+        return Err(Error::PasskeyLimitReached(enrolling.user));
+    }
+    let row = add(service, change, account.id, passkey).await?;
+    Ok((account, before, row))
 }
 
 /// Writes within `change` that there is another passkey; and, if there was no second factor `before`, that one is asked for from now on.
