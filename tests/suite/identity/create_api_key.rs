@@ -48,6 +48,17 @@ async fn the_same_name_gets_the_same_secret_until_it_is_used() {
 }
 
 #[tokio::test]
+async fn another_owner_with_the_same_id_does_not_get_its_secret() {
+    let name = name();
+    create(&community(), &name, None).await.unwrap();
+    let id = name.rsplit('/').next().unwrap();
+    for owner in ["communities", "serviceAccounts"] {
+        let other = format!("{owner}/{}/apiKeys/{id}", Uuid::new_v4());
+        assert_eq!(create(&community(), &other, None).await.unwrap(), "");
+    }
+}
+
+#[tokio::test]
 async fn a_revoked_key_gets_no_secret_again() {
     let name = name();
     create(&community(), &name, None).await.unwrap();

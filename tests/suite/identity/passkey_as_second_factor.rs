@@ -1,5 +1,7 @@
 //! Passkeys beside the password, and what becomes of them where second factors come and go.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tonic::Code;
 use usher_api::identity::complete_authentication_request::Proof;
@@ -11,7 +13,7 @@ use super::account_mails::{OTHER, reset, reset_request, reset_token};
 use super::{change_row, id};
 use crate::support::authenticator::Manner;
 use crate::support::passkeys::{Holder, enrol_by, finish, list, sign_in, start};
-use crate::support::people::{PASSWORD, TERMS, admin};
+use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
 use crate::support::rows::unprove_mailbox;
@@ -67,6 +69,21 @@ async fn wrong_answers_count_like_wrong_codes() {
         refused(complete(&asked.token, answer).await, Code::FailedPrecondition, "SIGN_IN_LOCKED");
     }
     mira.sign_in().await.expect("by itself the passkey is no guess");
+}
+
+#[tokio::test]
+async fn an_answer_that_says_it_opens_another_account_is_wrong() {
+    let (mut mira, noor) = (Holder::new("mira").await, Person::new("noor").await);
+    let asked = challenge(&mira.person.email).await;
+    let options = &asked.passkey_request_options;
+    let handle = URL_SAFE_NO_PAD.encode(id(&noor.name).as_bytes());
+    let another = Manner { user_handle: Some(handle.into()), ..Manner::default() };
+    let answer = Proof::PasskeyCredential(mira.key.show(options, &another));
+    refused(complete(&asked.token, answer).await, Code::Unauthenticated, "SECOND_FACTOR_INVALID");
+    // A security key with little room says nothing.
+    let silent = Manner { user_handle: Some(Value::Null), ..Manner::default() };
+    let answer = Proof::PasskeyCredential(mira.key.show(options, &silent));
+    complete(&asked.token, answer).await.unwrap();
 }
 
 #[tokio::test]

@@ -42,10 +42,10 @@ pub(crate) async fn create_api_key(
     Ok(pb::CreateApiKeyResponse { secret: secret_again(service, name).await? })
 }
 
-/// The secret that was made before. Empty if it is not kept any more.
+/// The secret that was made before. Empty if it is not kept any more: it goes with the first use, a revocation, or time.
 async fn secret_again(service: &Identity, name: ApiKeyName) -> Result<String, Error> {
     let row = find(&*service.database, name).await?;
-    let sealed = row.filter(|row| row.revoke_time.is_none()).and_then(|row| row.sealed_secret);
+    let sealed = row.and_then(|row| row.sealed_secret);
     let Some(sealed) = sealed else { return Ok(String::new()) };
     let plain = service.sealing.open(&purpose(name.id), &sealed);
     let plain = plain.ok_or_else(|| Failure::internal("a sealed API key cannot be opened"))?;
