@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use crate::Community;
 use crate::entity::community::{Column, Entity, Model, State};
-use crate::entity::{image, member, member_role, role, role_permission, settings};
+use crate::entity::{
+    api_key, image, member, member_role, program_permission, role, role_permission, seat_reservation,
+    settings,
+};
 use crate::error::Error;
 use crate::event::{self, CommunityFact};
 use crate::sweeper::BATCH;
@@ -81,6 +84,16 @@ async fn clear(change: &Change, community: Uuid) -> Result<(), Error> {
         .exec(&**change)
         .await?;
     role::Entity::delete_many().filter(role::Column::CommunityId.eq(community)).exec(&**change).await?;
+    program_permission::Entity::delete_many()
+        .filter(program_permission::Column::CommunityId.eq(community))
+        .exec(&**change)
+        .await?;
+    // The identity service forgets what its keys are known by when it hears of this.
+    api_key::Entity::delete_many().filter(api_key::Column::CommunityId.eq(community)).exec(&**change).await?;
+    seat_reservation::Entity::delete_many()
+        .filter(seat_reservation::Column::CommunityId.eq(community))
+        .exec(&**change)
+        .await?;
     settings::Entity::delete_by_id(community).exec(&**change).await?;
     image::Entity::delete_by_id(community).exec(&**change).await?;
     Ok(())

@@ -73,6 +73,12 @@ pub(crate) async fn note_use(service: &Identity, row: &Model) -> Result<(), Erro
     Ok(())
 }
 
+/// Forgets all keys of an owner that is no more.
+pub(crate) async fn forget(service: &Identity, owner: ApiKeyOwner) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::Owner.eq(owner.to_string())).exec(&*service.database).await?;
+    Ok(())
+}
+
 /// Forgets secrets that nobody asked for again, and keys that have not been good for `life`.
 pub(crate) async fn sweep(service: &Identity, life: Duration) -> Result<(), Error> {
     let ago = |life: Duration| database::now(&*service.database).sub(micros(life));

@@ -9,13 +9,13 @@ use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use usher_api::community::{
     AccountState, CommunityEvent, CommunityState, MemberEvent, MemberState, SettingsEvent, UserStateEvent,
 };
-use usher_api::name::{CommunityName, MemberName, UserName};
+use usher_api::name::{ApiKeyOwner, CommunityName, MemberName, UserName};
 use usher_runtime::{Event, Failure, Subscription, Timestamp};
 
 use crate::account::{hold, write};
 use crate::entity::{account, community_rule, membership};
 use crate::error::Error;
-use crate::{Identity, session};
+use crate::{Identity, api_key, session};
 
 /// The consumer of the community service's events.
 pub(crate) fn of_communities(service: Identity) -> Subscription {
@@ -138,6 +138,9 @@ async fn note_community(service: &Identity, fact: &str, payload: &[u8]) -> Resul
     }
     let community: CommunityName = news.community.parse().map_err(Failure::internal)?;
     let root: CommunityName = news.root.parse().map_err(Failure::internal)?;
+    if fact == "purged" {
+        api_key::forget(service, ApiKeyOwner::Community(community)).await?;
+    }
     let row = community_rule::Model {
         deleted,
         suspended,

@@ -2,15 +2,18 @@ use sandbox::until;
 use tonic::{Code, Status};
 use usher_api::community::{
     Community, CommunityState, DeleteCommunityRequest, GetCommunityRequest, ListCommunitiesRequest,
+    ListPermissionsRequest,
 };
 
 use super::{denied, enrol, holder, may, no_community, outsiders, somebody};
 use crate::support::acts::{suspend_community, undelete_community};
+use crate::support::address;
+use crate::support::keys::{Key, account, give, key};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
-use crate::support::rows::let_the_end_come;
-use crate::support::tree::{grant, hand_over, managed, mssp, role};
+use crate::support::rows::{let_the_end_come, rows_of};
+use crate::support::tree::{grant, hand_over, invite, managed, mssp, role};
 
 const PERMISSION: &str = "communities.delete";
 
@@ -70,6 +73,35 @@ async fn at_its_end_everything_about_it_is_destroyed() {
         .await;
     }
     assert!(!may(&user, inside, "communities.get").await);
+}
+
+#[tokio::test]
+async fn at_its_end_nobody_knows_its_keys_or_what_programs_and_invitations_had_there() {
+    let admin = admin().await;
+    let (place, stays) = (managed(&admin).await, managed(&admin).await);
+    let (its, other) =
+        (key(&admin, &place, &["members.list"]).await, key(&admin, &stays, &["members.list"]).await);
+    let (account, bearer) = account(&admin).await;
+    for place in [&place, &stays] {
+        give(&admin, &account.name, place, &["members.list"]).await;
+    }
+    invite(&admin, &place, &address("guest"), vec![grant(&place, &["guest"])]).await;
+    assert_eq!(rows_of("seat_reservation", &place).await, 1);
+    delete(&admin, request(&place)).await.unwrap();
+    let_the_end_come(&place).await;
+    let asks = async |key: &Key| {
+        key.caller.community().list_permissions(ListPermissionsRequest::default()).await.map(|_| ())
+    };
+    until("the key is unknown", || async { asks(&its).await.err() }).await;
+    refused(asks(&its).await, Code::Unauthenticated, "TOKEN_INVALID");
+    for table in ["api_key", "program_permission", "seat_reservation"] {
+        assert_eq!(rows_of(table, &place).await, 0, "{table}");
+    }
+    for key in [&other, &bearer] {
+        asks(key).await.unwrap();
+    }
+    assert!(may(&other.key.name, &stays, "members.list").await);
+    assert!(may(&account.name, &stays, "members.list").await);
 }
 
 #[tokio::test]
