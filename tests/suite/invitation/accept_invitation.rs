@@ -17,7 +17,9 @@ use crate::support::address;
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::rows::unprove_mailbox;
-use crate::support::tree::{accept, allowed, expired, grant, invite, join, managed, member, mssp, token};
+use crate::support::tree::{
+    accept, allowed, expired, grant, invite, join, managed, member, mssp, offer, token,
+};
 
 fn registration() -> Registration {
     Registration {
@@ -70,6 +72,18 @@ async fn whoever_registers_is_written_to_in_his_language() {
         (seen.locale.as_str(), seen.terms_version.as_str(), seen.email_verified),
         ("fr-CA", TERMS, true)
     );
+}
+
+#[tokio::test]
+async fn whoever_does_not_say_his_language_is_written_to_in_that_of_his_invitation() {
+    let admin = admin().await;
+    let (community, email) = (managed(&admin).await, address("guest"));
+    let mut request = offer(&community, &email, vec![grant(&community, &["guest"])]);
+    request.invitation.as_mut().unwrap().locale = "es".to_owned();
+    let made = admin.caller.invitation().create_invitation(request).await.unwrap().into_inner();
+    register(&token(&admin, &made.invitation.unwrap().name).await, registration()).await.unwrap();
+    let guest = Person::signed_in(&Caller::nobody(), &email, PASSWORD).await;
+    assert_eq!(account(&guest).await.locale, "es");
 }
 
 #[tokio::test]

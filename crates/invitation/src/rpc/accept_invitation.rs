@@ -134,7 +134,7 @@ async fn register(
         full_name: registration.full_name,
         password: registration.password,
         terms_version: registration.terms_version,
-        locale: registration.locale,
+        locale: Some(registration.locale).filter(|it| !it.is_empty()).unwrap_or_else(|| row.locale.clone()),
         request_id: row.id.to_string(),
         community_names: offer::community_names(service, &grants).await?,
         expected_memberships: grants.iter().map(|grant| grant.expected_membership(row.name().root)).collect(),
