@@ -165,7 +165,7 @@ async fn register(
 }
 
 /// Whether the user holds the permission in the community, as a service learns it.
-async fn may(user: &str, community: &str, permission: &str) -> bool {
+pub async fn may(user: &str, community: &str, permission: &str) -> bool {
     let request = usher_api::community::CheckAccessRequest {
         user: user.to_owned(),
         community: community.to_owned(),

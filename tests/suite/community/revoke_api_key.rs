@@ -1,15 +1,17 @@
-use sandbox::Caller;
+use sandbox::{Caller, until};
 use tonic::{Code, Status};
 use usher_api::community::{ApiKey, ApiKeyState, ListApiKeysRequest, RevokeApiKeyRequest};
 use usher_api::identity::VerifyApiKeyRequest;
 use usher_runtime::ApiKeySecret;
 
+use super::get_api_key::get;
 use super::{denied, may, outsiders};
 use crate::support::acts::suspend_community;
-use crate::support::keys::{account, key, revoke_key};
+use crate::support::keys::{account, key, key_request, living, make_key, revoke_key};
 use crate::support::people::admin;
 use crate::support::refusal::{refused, refused_fields};
 use crate::support::request_id;
+use crate::support::rows::age_end_of_key;
 use crate::support::tree::{managed, mssp};
 
 async fn revoke(caller: &Caller, request: RevokeApiKeyRequest) -> Result<ApiKey, Status> {
@@ -95,6 +97,29 @@ async fn a_stopped_community_does_not_stand_in_the_way() {
     let made = key(&admin, &place, &["members.list"]).await.key;
     suspend_community(&admin, &place).await;
     assert_eq!(revoke_key(&admin.caller, &made.name).await.unwrap().state(), ApiKeyState::Revoked);
+}
+
+#[tokio::test]
+async fn what_ended_is_forgotten_after_ninety_days_and_not_before() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let old = key(&admin, &place, &["members.list"]).await.key.name;
+    let expired = make_key(&admin, living(1, key_request(&place, &["members.list"]))).await.unwrap().key.name;
+    let recent = key(&admin, &place, &["members.list"]).await.key.name;
+    let unended = key(&admin, &place, &["members.list"]).await.key.name;
+    for name in [&old, &recent] {
+        revoke_key(&admin.caller, name).await.unwrap();
+    }
+    age_end_of_key(&old, 91).await;
+    age_end_of_key(&expired, 91).await;
+    age_end_of_key(&recent, 89).await;
+    for name in [&old, &expired] {
+        until("the sweeper forgets the key", || async { get(&admin.caller, name).await.err() }).await;
+        refused(get(&admin.caller, name).await, Code::NotFound, "API_KEY_NOT_FOUND");
+    }
+    for name in [&recent, &unended] {
+        get(&admin.caller, name).await.unwrap();
+    }
 }
 
 #[tokio::test]

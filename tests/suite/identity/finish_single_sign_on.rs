@@ -5,6 +5,7 @@ use usher_api::community::{
     CommunitySettings, EmailDomains, ListMembersRequest, UpdateCommunitySettingsRequest,
 };
 use usher_api::identity::{ConnectionState, FinishSingleSignOnRequest};
+use usher_api::invitation::{GetInvitationRequest, InvitationState, RevokeReason};
 use uuid::Uuid;
 
 use super::{change_row, get, id};
@@ -283,6 +284,29 @@ async fn whoever_was_invited_is_still_asked() {
     };
     caller.invitation().accept_invitation(request).await.unwrap();
     is_member(&admin, &elsewhere, &credentials.user, true).await;
+}
+
+#[tokio::test]
+async fn an_invitation_to_what_he_gets_by_signing_in_is_superseded_and_one_to_more_waits() {
+    let (admin, provider, domain) = (admin().await, Provider::real().await, domain());
+    let community = managed(&admin).await;
+    let connection = connection(&admin, &community, &provider, &[&domain]).await;
+    let (nobody, mira, noor) = (Caller::nobody(), Identity::new(&domain), Identity::new(&domain));
+    let same = invite(&admin, &community, &mira.email, vec![grant(&community, &["guest"])]).await;
+    let more = invite(&admin, &community, &noor.email, vec![grant(&community, &["analyst"])]).await;
+    for person in [&noor, &mira] {
+        sign_in(&nobody, &provider, &connection, person).await.unwrap();
+    }
+    let now = async |name: &str| {
+        let request = GetInvitationRequest { name: name.to_owned() };
+        let answer = admin.caller.invitation().get_invitation(request).await.unwrap();
+        answer.into_inner().invitation.unwrap()
+    };
+    until("the invitation is superseded", || async {
+        (now(&same.name).await.revoke_reason() == RevokeReason::Superseded).then_some(())
+    })
+    .await;
+    assert_eq!(now(&more.name).await.state(), InvitationState::Pending);
 }
 
 #[tokio::test]

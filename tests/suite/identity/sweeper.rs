@@ -5,8 +5,10 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::{change_row, id, row, session_id};
+use crate::support::keys::{key, revoke_key};
 use crate::support::passkeys::start;
-use crate::support::people::{PASSWORD, Person};
+use crate::support::people::{PASSWORD, Person, admin};
+use crate::support::tree::managed;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -61,6 +63,21 @@ async fn what_locks_an_address_goes_when_it_cannot_lock_any_more() {
     age(held, 3, id(&mira.name)).await;
     settles(count, id(&mira.name), 0).await;
     settles(count, id(&iris.name), 1).await;
+}
+
+#[tokio::test]
+async fn keys_are_known_for_longer_than_anybody_asks_what_became_of_them() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let (old, recent) =
+        (key(&admin, &place, &["roles.list"]).await, key(&admin, &place, &["roles.list"]).await);
+    for (key, days) in [(&old, 401), (&recent, 399)] {
+        revoke_key(&admin.caller, &key.key.name).await.unwrap();
+        age("UPDATE api_key SET revoke_time = revoke_time - $1 WHERE id = $2", days, id(&key.key.name)).await;
+    }
+    let count = "SELECT count(*) FROM api_key WHERE id = $1";
+    settles(count, id(&old.key.name), 0).await;
+    settles(count, id(&recent.key.name), 1).await;
 }
 
 #[tokio::test]

@@ -4,16 +4,17 @@ use sandbox::{Caller, until};
 use tonic::Code;
 use usher_api::community::{CommunitySettings, UpdateCommunitySettingsRequest};
 use usher_api::identity::complete_authentication_request::Proof;
-use usher_api::identity::{DisableTwoFactorRequest, GetTwoFactorRequest};
+use usher_api::identity::{DisableTwoFactorRequest, GetTwoFactorRequest, SecondFactorChallenge};
 use usher_api::invitation::{AcceptInvitationRequest, Registration};
 
 use super::refresh;
+use crate::community::may;
 use crate::support::acts::{remove_member, suspend_member};
 use crate::support::authenticator::Manner;
 use crate::support::passkeys::{self, Holder, delete, register};
 use crate::support::people::{PASSWORD, Person, TERMS, admin};
 use crate::support::refusal::{reason, refused};
-use crate::support::tree::{accept, allowed, grant, hand_over, invite, join, managed, mssp, token};
+use crate::support::tree::{Tree, accept, allowed, grant, hand_over, invite, join, managed, mssp, token};
 use crate::support::two_factor::{Enrolled, authenticate, challenge, complete, enrol_by, forget_codes};
 use crate::support::{address, request_id};
 
@@ -76,8 +77,8 @@ async fn who_has_none_enrols_before_he_gets_in() {
     refused(answer, Code::Unauthenticated, "CHALLENGE_INVALID");
 }
 
-#[tokio::test]
-async fn a_guest_enrols_while_registering() {
+/// What a new guest is asked when he signs in, who registered to get into a community that asks for a second factor; and where that is.
+async fn asked_of_a_guest() -> (SecondFactorChallenge, Tree, String) {
     let admin = admin().await;
     let tree = mssp(&admin, 1).await;
     let admin = hand_over(&admin, &tree.root).await;
@@ -103,8 +104,28 @@ async fn a_guest_enrols_while_registering() {
     assert!(answer.into_inner().enrollment_required);
     let asked = challenge(&email).await;
     assert!(asked.enrollment_required);
+    (asked, tree, email)
+}
+
+#[tokio::test]
+async fn a_guest_enrols_while_registering() {
+    let (asked, tree, _) = asked_of_a_guest().await;
     let (_, answer) = enrol_by(&asked).await;
-    assert!(answer.credentials.is_some());
+    let guest = answer.credentials.unwrap().user;
+    assert!(may(&guest, &tree.inside[0], "members.list").await);
+}
+
+#[tokio::test]
+async fn a_guest_may_register_a_passkey_instead() {
+    let (asked, tree, email) = asked_of_a_guest().await;
+    let (mut key, answer) = passkeys::enrol_by(&asked).await;
+    let guest = answer.credentials.unwrap().user;
+    assert_eq!(answer.backup_codes.len(), 10);
+    assert!(may(&guest, &tree.inside[0], "members.list").await);
+    // From then on it opens the account by itself, and is asked for after the password.
+    assert_eq!(passkeys::sign_in(&mut key, &Manner::default()).await.unwrap().user, guest);
+    let next = challenge(&email).await;
+    assert!(!next.enrollment_required && !next.passkey_request_options.is_empty());
 }
 
 #[tokio::test]

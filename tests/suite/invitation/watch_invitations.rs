@@ -136,6 +136,28 @@ async fn a_broken_stream_goes_on_without_a_gap_and_without_a_repetition() {
 }
 
 #[tokio::test]
+async fn what_was_heard_from_one_replica_goes_on_at_the_other() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let (mut heard, _) = Heard::begin(&admin, request(&community)).await.unwrap();
+    for replica in [1, 0, 1] {
+        let here = Person { caller: admin.caller.at_replica(replica), ..admin.clone() };
+        let from =
+            WatchInvitationsRequest { resume_token: heard.resume_token.clone(), ..request(&community) };
+        drop(heard);
+        // Written at the one while nobody watches, and at the other while somebody does.
+        let missed = invite_somebody(&here, &community, &community).await.name;
+        let (resumed, mut changes) = Heard::begin(&here, from).await.unwrap();
+        heard = resumed;
+        let there = Person { caller: admin.caller.at_replica(1 - replica), ..admin.clone() };
+        let seen = invite_somebody(&there, &community, &community).await.name;
+        changes.extend(heard.changes(2 - changes.len()).await);
+        let expected = [missed, seen].map(|name| (name, InvitationFact::Created));
+        assert_eq!(facts(&changes), expected);
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_passed_over_however_many_write_and_watch_at_once() {
     const WRITERS: usize = 8;
     const EACH: usize = 5;

@@ -5,14 +5,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt as _;
 use prost::Message as _;
+use prost_types::FieldMask;
 use sandbox::{Caller, Service, current, until};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement};
 use tonic::Code;
 use usher_api::community::{
-    Community, CommunityEvent, CommunitySettings, CommunityState, DeleteRoleRequest,
-    DeregisterPermissionsRequest, Inheritance, LeaveCommunityRequest, MemberEvent, MemberState, Permission,
-    PermissionCategory, PermissionEvent, RegisterPermissionsRequest, Role, RoleEvent, SuspendMemberRequest,
-    UpdateCommunityImageRequest, UpdateCommunityRequest, UpdateCommunitySettingsRequest, UpdateRoleRequest,
+    ApiKey, ApiKeyEvent, Community, CommunityEvent, CommunitySettings, CommunityState, DeleteRoleRequest,
+    DeleteServiceAccountRequest, DeregisterPermissionsRequest, Inheritance, LeaveCommunityRequest,
+    MemberEvent, MemberState, Permission, PermissionCategory, PermissionEvent, RegisterPermissionsRequest,
+    Role, RoleEvent, ServiceAccount, ServiceAccountEvent, ServiceAccountState, SuspendMemberRequest,
+    UpdateApiKeyRequest, UpdateCommunityImageRequest, UpdateCommunityRequest, UpdateCommunitySettingsRequest,
+    UpdateRoleRequest, UpdateServiceAccountRequest,
 };
 use uuid::Uuid;
 
@@ -21,6 +24,7 @@ use crate::support::acts::{
     delete_community, member_name, reactivate_community, reactivate_member, remove_member, set_roles,
     suspend_community, suspend_member, undelete_community,
 };
+use crate::support::keys::{account, give, key, revoke_key};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
 use crate::support::request_id;
@@ -267,6 +271,66 @@ async fn every_change_of_the_catalogue_is_told_once() {
         assert_eq!((&event.permission, event.version), (&name, told.version));
         assert!(event.occur_time.is_some());
     }
+}
+
+#[tokio::test]
+async fn every_change_of_an_api_key_is_told_once() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let made = key(&admin, &place, &["members.list"]).await.key;
+    let renamed = ApiKey { display_name: "Night shift".to_owned(), ..made.clone() };
+    let update_mask = Some(FieldMask { paths: vec!["display_name".to_owned()] });
+    let request = UpdateApiKeyRequest { api_key: Some(renamed), update_mask, request_id: request_id() };
+    let mut client = admin.caller.community();
+    client.update_api_key(request.clone()).await.unwrap();
+    client.update_api_key(request).await.unwrap();
+    revoke_key(&admin.caller, &made.name).await.unwrap();
+
+    let told = told(&made.name).await;
+    assert_facts(&told, &["apiKey.created", "apiKey.updated", "apiKey.revoked"]);
+    for told in told {
+        let event = ApiKeyEvent::decode(&*told.payload).unwrap();
+        assert_eq!((&event.api_key, event.version), (&made.name, told.version));
+        assert!(event.occur_time.is_some());
+    }
+}
+
+#[tokio::test]
+async fn every_change_of_a_service_account_is_told_once() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let (made, key) = account(&admin).await;
+    give(&admin, &made.name, &place, &["members.list"]).await;
+    let state = ServiceAccountState::Disabled.into();
+    let disabled = ServiceAccount { name: made.name.clone(), state, ..ServiceAccount::default() };
+    let request = UpdateServiceAccountRequest {
+        service_account: Some(disabled),
+        update_mask: None,
+        request_id: request_id(),
+    };
+    let mut client = admin.caller.community();
+    client.update_service_account(request).await.unwrap();
+    let request = DeleteServiceAccountRequest {
+        name: made.name.clone(),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    client.delete_service_account(request.clone()).await.unwrap();
+    client.delete_service_account(request).await.unwrap();
+
+    let told_of_account = told(&made.name).await;
+    let facts = ["created", "updated", "updated", "deleted"];
+    assert_facts(
+        &told_of_account,
+        &facts.map(|it| format!("serviceAccount.{it}")).each_ref().map(String::as_str),
+    );
+    for told in told_of_account {
+        let event = ServiceAccountEvent::decode(&*told.payload).unwrap();
+        assert_eq!((&event.service_account, event.version), (&made.name, told.version));
+        assert!(event.occur_time.is_some());
+    }
+    // Its key goes with it.
+    assert_facts(&told(&key.key.name).await, &["apiKey.created"]);
 }
 
 #[tokio::test]

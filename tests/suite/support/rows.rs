@@ -58,6 +58,23 @@ pub async fn age_reactivation(community: &str, user: &str, time: Duration) {
     execute(sql, [ago(time), id(community).into(), id(user).into()]).await;
 }
 
+/// Makes it so many days more since a key was revoked, and since it expired.
+pub async fn age_end_of_key(key: &str, days: i64) {
+    let sql =
+        "UPDATE api_key SET revoke_time = revoke_time - $1, expire_time = expire_time - $1 WHERE id = $2";
+    execute(sql, [(days * 24 * 60 * 60 * 1_000_000).into(), id(key).into()]).await;
+}
+
+/// How many rows of `table` belong to a community.
+pub async fn rows_of(table: &str, community: &str) -> i64 {
+    let database = database(Service::Community).await;
+    let sql = format!("SELECT count(*) FROM {table} WHERE community_id = $1");
+    let values = [id(community).into()];
+    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+    let row = database.query_one_raw(statement).await.expect("the statement runs").expect("it counts");
+    row.try_get_by_index(0).expect("it counts")
+}
+
 /// Lets the time come at which a deleted community is destroyed.
 pub async fn let_the_end_come(community: &str) {
     let sql = "UPDATE community SET purge_time = $1 WHERE id = $2";
