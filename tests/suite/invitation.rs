@@ -16,6 +16,7 @@ mod list_acceptances;
 mod list_invitations;
 mod list_my_invitations;
 mod mint_invitation_link;
+mod programs;
 mod random_lives;
 mod resend_invitation;
 mod resolve_invitation_token;

@@ -3,7 +3,7 @@
 
 use usher_api::community::{
     AccountState, ApiKeyEvent, CommunityEvent, CommunityState, MemberEvent, PermissionEvent, RoleEvent,
-    ServiceAccountEvent, SettingsEvent, UserStateEvent,
+    ServiceAccountEvent, ServiceAccountState, SettingsEvent, UserStateEvent,
 };
 use usher_api::name::{CommunityName, UserName};
 use usher_runtime::outbox::{self, NewEvent};
@@ -306,22 +306,56 @@ pub(crate) async fn of_api_key(
     Ok(outbox::record(change, event).await?)
 }
 
-/// Tells what happened to a service account: `serviceAccount.created`, `serviceAccount.updated` or `serviceAccount.deleted`.
+/// What happened to a service account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AccountFact {
+    Created,
+    Updated,
+    /// A community of the tree of `root` took back all that it had given.
+    Left {
+        community: CommunityName,
+        root: CommunityName,
+    },
+    Deleted,
+}
+
+impl AccountFact {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Created => "serviceAccount.created",
+            Self::Updated | Self::Left { .. } => "serviceAccount.updated",
+            Self::Deleted => "serviceAccount.deleted",
+        }
+    }
+}
+
+/// Tells what happened to a service account.
 pub(crate) async fn of_service_account(
     service: &Community,
     change: &Change,
     row: &service_account::Model,
-    kind: &'static str,
+    fact: AccountFact,
 ) -> Result<(), Error> {
     let name = row.name().to_string();
+    let (left_community, root) = match fact {
+        AccountFact::Left { community, root } => (community.to_string(), root.to_string()),
+        AccountFact::Created | AccountFact::Updated | AccountFact::Deleted => Default::default(),
+    };
+    let state = match fact {
+        AccountFact::Deleted => ServiceAccountState::Unspecified,
+        AccountFact::Created | AccountFact::Updated | AccountFact::Left { .. } => row.state(),
+    };
     let message = ServiceAccountEvent {
         service_account: name.clone(),
         version: row.version,
         occur_time: Some(row.update_time.into()),
+        state: state.into(),
+        left_community,
+        root,
     };
     let event = NewEvent {
         id: service.random.uuid(row.update_time),
-        kind,
+        kind: fact.kind(),
         resource: name,
         version: row.version,
         occur_time: row.update_time,

@@ -89,13 +89,14 @@ pub(crate) async fn settle(service: &Invitation, row: Model) -> Result<Model, Er
     let (Some(claim), Some(invitee)) = (row.claim_id, row.invitee_id) else { return Ok(row) };
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let consent = acceptance::Entity::find_by_id(row.id).one(&*service.database).await?;
+    let giver = row.inviter();
     let request = ApplyGrantsRequest {
         invitation: row.name().to_string(),
-        inviter: UserName(row.inviter_id).to_string(),
+        inviter: giver.principal.to_string(),
         invitee: UserName(invitee).to_string(),
         grants: grants.iter().map(grant::Model::to_offer).collect(),
         request_id: claim.to_string(),
-        on_behalf_of: String::new(),
+        on_behalf_of: giver.on_behalf_of.map(|user| user.to_string()).unwrap_or_default(),
         confirmed_fingerprint: consent.map(|consent| consent.confirmed_fingerprint).unwrap_or_default(),
         annotations: row.annotations().into_iter().collect(),
     };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use usher_api::community::Grant;
 use usher_api::invitation as pb;
-use usher_api::name::{CommunityName, UserName};
-use usher_runtime::{EmailAddress, Violations};
+use usher_api::name::CommunityName;
+use usher_runtime::{Actor, EmailAddress, Violations};
 
 use crate::draft::{Guest, Terms};
 use crate::error::Error;
@@ -56,7 +56,7 @@ impl Asked {
         &self,
         service: &Invitation,
         root: CommunityName,
-        inviter: UserName,
+        inviter: Actor,
         judged: &Judged,
         prefix: &str,
     ) -> Result<Terms, Error> {
@@ -70,7 +70,7 @@ impl Asked {
         &self,
         service: &Invitation,
         root: CommunityName,
-        inviter: UserName,
+        inviter: Actor,
         judged: &Judged,
         prefix: &str,
     ) -> (Terms, Vec<Error>) {
@@ -85,7 +85,7 @@ impl Asked {
         (self.terms_of(root, inviter, judged, life), refusals)
     }
 
-    fn terms_of(&self, root: CommunityName, inviter: UserName, judged: &Judged, life: Duration) -> Terms {
+    fn terms_of(&self, root: CommunityName, inviter: Actor, judged: &Judged, life: Duration) -> Terms {
         Terms {
             root,
             grants: judged.grants.clone(),

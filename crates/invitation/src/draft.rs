@@ -6,11 +6,12 @@ use std::time::Duration;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, OnConflict, Query, SelectStatement};
 use usher_api::community::Grant;
-use usher_api::name::{CommunityName, InvitationName, UserName};
-use usher_runtime::{Change, EmailAddress, Failure};
+use usher_api::name::{CommunityName, InvitationName};
+use usher_runtime::{Actor, Change, EmailAddress, Failure};
 
 use crate::entity::{grant, invitation};
 use crate::error::Error;
+use crate::inviter::Columns;
 use crate::lifecycle::{self, Fact};
 use crate::words::Words;
 use crate::{Invitation, housekeeping, limits};
@@ -20,7 +21,7 @@ use crate::{Invitation, housekeeping, limits};
 pub(crate) struct Terms {
     pub(crate) root: CommunityName,
     pub(crate) grants: Vec<Grant>,
-    pub(crate) inviter: UserName,
+    pub(crate) inviter: Actor,
     pub(crate) life: Duration,
     pub(crate) notify: bool,
     pub(crate) words: Words,
@@ -110,6 +111,7 @@ impl Terms {
             Some(false) => (DeliveryState::Suppressed, 0),
             None => (DeliveryState::Skipped, 0),
         };
+        let Columns { id, program, on_behalf_of } = self.inviter.into();
         Ok(invitation::Model {
             id: guest.id,
             root_id: self.root.0,
@@ -119,7 +121,9 @@ impl Terms {
             message: self.words.message.clone(),
             locale: self.words.locale.clone(),
             annotations: serde_json::to_string(&self.words.annotations).map_err(Failure::internal)?,
-            inviter_id: self.inviter.0,
+            inviter_id: id,
+            inviter_program: program,
+            on_behalf_of_id: on_behalf_of,
             state: invitation::State::Pending,
             delivery_state,
             delivery_id: None,

@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, LikeExpr, Query, SelectStatement};
 use usher_api::invitation::{self as pb, InvitationRisk, InvitationState, TimeRange};
-use usher_api::name::{CommunityName, RoleName, UserName};
+use usher_api::name::{CommunityName, PrincipalName, RoleName};
 use usher_runtime::clock::micros;
 use usher_runtime::keyset::contains;
 use usher_runtime::{EmailAddress, Timestamp, Violations, database, fields};
@@ -15,6 +15,7 @@ use crate::Invitation;
 use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, State};
 use crate::housekeeping::purged_address;
+use crate::inviter::rest_on;
 
 /// How long before its end an invitation is near it.
 const NEAR: Duration = Duration::from_hours(48);
@@ -27,7 +28,7 @@ pub(crate) struct Filter {
     email: Option<EmailAddress>,
     search: Option<String>,
     deliveries: Vec<DeliveryState>,
-    inviter: Option<UserName>,
+    inviter: Option<PrincipalName>,
     /// How the name of the role ends.
     role: Option<String>,
     /// The first moment that is wanted, and the first after those that are.
@@ -83,7 +84,7 @@ impl Filter {
             .add_option(email)
             .add_option(search)
             .add_option(deliveries.map(|states| Column::DeliveryState.is_in(states.iter().copied())))
-            .add_option(self.inviter.map(|inviter| Column::InviterId.eq(inviter.0)))
+            .add_option(self.inviter.map(rest_on))
             .add(in_states(connection, &self.states))
             .add_option(any(self.risks.iter().map(|risk| at_risk(connection, *risk))));
         if !self.risks.is_empty() {

@@ -125,6 +125,8 @@ mod tests {
             fact: Fact::Created,
             state: State::Pending,
             actor_id: None,
+            actor_program: String::new(),
+            on_behalf_of_id: None,
             occur_time: Timestamp(time),
         };
         // The clock that wrote the second version of the first invitation is late.

@@ -46,7 +46,7 @@ impl Import {
         caller: Caller,
         header: pb::ImportHeader,
     ) -> Result<Self, Error> {
-        caller.person()?;
+        caller.actor()?;
         let mut violations = Violations::default();
         let root = violations.check("header.parent", header.parent.parse::<CommunityName>());
         if !header.grants.is_empty() {
@@ -80,7 +80,7 @@ impl Import {
             reserve: false,
         };
         let judged = policy::judge(&self.service, &self.caller, question).await?;
-        asked.terms(&self.service, self.root, self.caller.person()?.user, &judged, "header.")?;
+        asked.terms(&self.service, self.root, self.caller.actor()?, &judged, "header.")?;
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl Import {
         read: &[Read],
         verdicts: Vec<Verdict>,
     ) -> Result<Vec<ImportResult>, Error> {
-        let inviter = self.caller.person()?.user;
+        let inviter = self.caller.actor()?;
         let mut judged = verdicts.into_iter();
         let mut plans: Vec<Result<Terms, InvitationRefusal>> = Vec::with_capacity(lines.len());
         for one in read {
@@ -209,8 +209,9 @@ impl Import {
         let mut left = self.take(&change, plans.iter().filter(|plan| plan.is_ok()).count()).await?;
         for plan in plans.iter_mut().filter(|plan| plan.is_ok()) {
             if left == 0 {
-                *plan =
-                    Err(refusal::tell(limits::none_left(&self.service, &change, inviter, self.root).await?)?);
+                *plan = Err(refusal::tell(
+                    limits::none_left(&self.service, &change, inviter.principal, self.root).await?,
+                )?);
             }
             left = left.saturating_sub(1);
         }
@@ -251,7 +252,7 @@ impl Import {
             Some(Err(refusal)) => return Ok(Err(refusal)),
             None => return Err(Failure::internal("a line was not judged").into()),
         };
-        let inviter = self.caller.person()?.user;
+        let inviter = self.caller.actor()?;
         let terms = judged
             .require_way(place, &asked.guest.email)
             .and_then(|()| asked.terms(&self.service, self.root, inviter, &judged, ""));
@@ -263,7 +264,7 @@ impl Import {
 
     /// Counts `wanted` people, or as many as the limits let, and says how many.
     async fn take(&self, change: &Change, wanted: usize) -> Result<usize, Error> {
-        let inviter = self.caller.person()?.user;
+        let inviter = self.caller.actor()?.principal;
         let left = limits::left(&self.service, &**change, inviter, self.root).await?;
         let least = left.iter().map(|it| usize::try_from(it.remaining).unwrap_or(0)).min();
         let number = least.map_or(wanted, |least| least.min(wanted));
@@ -281,7 +282,7 @@ impl Import {
         read: &[Read],
         verdicts: Vec<Verdict>,
     ) -> Result<Vec<ImportResult>, Error> {
-        let inviter = self.caller.person()?.user;
+        let inviter = self.caller.actor()?;
         let mut bases: HashMap<usize, pb::InvitationPreview> = HashMap::new();
         let mut judged = verdicts.into_iter();
         let mut results = Vec::with_capacity(lines.len());

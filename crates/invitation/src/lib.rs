@@ -14,6 +14,7 @@
 //! | `draft.rs` | writing new invitations, one live one for each community and address |
 //! | `acceptance.rs` | from a claim to memberships: the steps that a crash may interrupt |
 //! | `access.rs` | who may see and end an invitation |
+//! | `inviter.rs` | who invites, and who does anything else: a person, or a program, perhaps on his behalf |
 //! | `invitee.rs` | who is invited: the signed-in person whose address it is |
 //! | `filter.rs` | which invitations a request speaks of |
 //! | `offer.rs` | an invitation in the words that people read |
@@ -43,6 +44,7 @@ mod housekeeping;
 mod import;
 mod import_lines;
 mod invitee;
+mod inviter;
 mod judging;
 mod lifecycle;
 mod limits;

@@ -14,12 +14,13 @@ use sea_orm::sea_query::{Condition, ExprTrait as _, IntoCondition};
 use usher_api::invitation::InvitationEvent;
 use usher_api::name::UserName;
 use usher_runtime::outbox::{self, NewEvent};
-use usher_runtime::{Change, Timestamp, database};
+use usher_runtime::{Actor, Change, Timestamp, database};
 
 use crate::Invitation;
 use crate::entity::invitation::{Column, Entity, Model, RevokeReason, State, revoke_reason};
 use crate::entity::{grant, history, token};
 use crate::error::Error;
+use crate::inviter::Columns;
 
 /// What happened to an invitation, as others learn it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(crate) enum Fact {
         notify: bool,
     },
     Updated {
-        by: UserName,
+        by: Actor,
     },
     Sent,
     DeliveryFailed,
@@ -39,7 +40,7 @@ pub(crate) enum Fact {
     Declined,
     /// By somebody, or by what happened elsewhere.
     Revoked {
-        by: Option<UserName>,
+        by: Option<Actor>,
     },
     Expired,
     ReminderDue {
@@ -82,11 +83,11 @@ impl Fact {
     }
 
     /// Who made `row` what it is.
-    fn actor(self, row: &Model) -> Option<UserName> {
+    fn actor(self, row: &Model) -> Option<Actor> {
         match self {
-            Self::Created { .. } | Self::Resent { .. } => Some(UserName(row.inviter_id)),
+            Self::Created { .. } | Self::Resent { .. } => Some(row.inviter()),
             Self::Updated { by } => Some(by),
-            Self::Accepted => row.invitee_id.map(UserName),
+            Self::Accepted => row.invitee_id.map(|id| UserName(id).into()),
             Self::Revoked { by } => by,
             Self::Sent
             | Self::DeliveryFailed
@@ -139,20 +140,28 @@ pub(crate) async fn tell_all<'a>(
         message,
     });
     outbox::record_all(change, events).await?;
-    let history = facts.iter().map(|(row, fact, _)| history::Model {
-        invitation_id: row.id,
-        version: row.version,
-        root_id: row.root_id,
-        place: None,
-        fact: fact.stored(),
-        state: row.state,
-        actor_id: fact.actor(row).map(|user| user.0),
-        occur_time: now,
+    let history = facts.iter().map(|(row, fact, _)| {
+        let actor = fact.actor(row);
+        let Columns { program, on_behalf_of, .. } = actor.map(Columns::from).unwrap_or_default();
+        history::Model {
+            invitation_id: row.id,
+            version: row.version,
+            root_id: row.root_id,
+            place: None,
+            fact: fact.stored(),
+            state: row.state,
+            actor_id: actor.map(|actor| actor.principal.id()),
+            actor_program: program,
+            on_behalf_of_id: on_behalf_of,
+            occur_time: now,
+        }
     });
     Ok(crate::history::record(change, history.collect()).await?)
 }
 
 fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> InvitationEvent {
+    let actor = fact.actor(row);
+    let represented = actor.and_then(|actor| actor.on_behalf_of);
     InvitationEvent {
         invitation: row.name().to_string(),
         version: row.version,
@@ -170,7 +179,8 @@ fn message(row: &Model, grants: &[grant::Model], fact: Fact, now: Timestamp) -> 
         occur_time: Some(now.into()),
         grants: grants.iter().map(grant::Model::to_proto).collect(),
         revoke_reason: revoke_reason(row.revoke_reason).into(),
-        actor: fact.actor(row).map(|user| user.to_string()).unwrap_or_default(),
+        actor: actor.map(|actor| actor.principal.to_string()).unwrap_or_default(),
+        on_behalf_of: represented.map(|user| user.to_string()).unwrap_or_default(),
         expire_time: Some(row.expire_time.into()),
     }
 }
@@ -214,7 +224,7 @@ pub(crate) async fn revoke(
     change: &Change,
     row: &Model,
     reason: RevokeReason,
-    by: Option<UserName>,
+    by: Option<Actor>,
 ) -> Result<Model, Error> {
     let ending = [
         (Column::State, Expr::value(State::Revoked)),
@@ -230,7 +240,7 @@ pub(crate) async fn revoke_all(
     service: &Invitation,
     change: &Change,
     ids: Vec<Uuid>,
-    by: UserName,
+    by: Actor,
 ) -> Result<Vec<Model>, Error> {
     let now = service.clock.now();
     let rows = Entity::update_many()
@@ -277,7 +287,7 @@ pub(crate) async fn update(
     change: &Change,
     row: &Model,
     values: impl IntoIterator<Item = (Column, Expr)>,
-    by: UserName,
+    by: Actor,
 ) -> Result<Model, Error> {
     let row = set(service, change, row, values).await?;
     tell(service, change, &row, Fact::Updated { by }).await?;

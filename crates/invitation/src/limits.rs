@@ -12,7 +12,7 @@ use std::time::Duration;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
 use sea_orm::{ConnectionTrait, DbErr};
 use usher_api::invitation::{Allowance, InvitationLimit};
-use usher_api::name::{CommunityName, UserName};
+use usher_api::name::{CommunityName, PrincipalName};
 use usher_runtime::clock::micros;
 use usher_runtime::{Change, EmailAddress, Failure, database};
 use uuid::Uuid;
@@ -45,12 +45,12 @@ impl Limit {
 
 fn counts(
     config: &LimitsConfig,
-    inviter: UserName,
+    inviter: PrincipalName,
     root: CommunityName,
 ) -> [(InvitationLimit, Limit, String); 2] {
     let limit = |scope, most| Limit { scope, most, period: config.period };
     [
-        (InvitationLimit::Inviter, limit("inviter", config.inviter_recipients), inviter.0.to_string()),
+        (InvitationLimit::Inviter, limit("inviter", config.inviter_recipients), inviter.id().to_string()),
         (InvitationLimit::Tree, limit("tree", config.tree_recipients), root.0.to_string()),
     ]
 }
@@ -62,7 +62,7 @@ fn counts(
 pub(crate) async fn take(
     service: &Invitation,
     change: &Change,
-    inviter: UserName,
+    inviter: PrincipalName,
     root: CommunityName,
     recipients: u32,
 ) -> Result<Vec<Allowance>, Error> {
@@ -84,7 +84,7 @@ pub(crate) async fn take(
 pub(crate) async fn left(
     service: &Invitation,
     connection: &impl ConnectionTrait,
-    inviter: UserName,
+    inviter: PrincipalName,
     root: CommunityName,
 ) -> Result<Vec<Allowance>, Error> {
     let mut allowances = Vec::new();
@@ -100,7 +100,7 @@ pub(crate) async fn left(
 pub(crate) async fn none_left(
     service: &Invitation,
     change: &Change,
-    inviter: UserName,
+    inviter: PrincipalName,
     root: CommunityName,
 ) -> Result<Error, Error> {
     for (name, limit, subject) in counts(&service.config.limits, inviter, root) {

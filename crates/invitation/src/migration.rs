@@ -11,6 +11,7 @@ mod m0008_create_allowance;
 mod m0009_index_invitation;
 mod m0010_create_history;
 mod m0011_keep_house;
+mod m0012_add_inviting_programs;
 
 use sea_orm_migration::prelude::*;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0009_index_invitation::Migration));
         steps.push(Box::new(m0010_create_history::Migration));
         steps.push(Box::new(m0011_keep_house::Migration));
+        steps.push(Box::new(m0012_add_inviting_programs::Migration));
         steps
     }
 }

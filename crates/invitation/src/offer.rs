@@ -7,13 +7,14 @@ use usher_api::community::{
 };
 use usher_api::identity::GetUserRequest;
 use usher_api::invitation::{Offer, OfferedCommunity};
-use usher_api::name::{CommunityName, UserName};
-use usher_runtime::Failure;
+use usher_api::name::CommunityName;
+use usher_runtime::{Actor, Failure};
 use uuid::Uuid;
 
 use crate::Invitation;
 use crate::entity::{grant, invitation};
 use crate::error::Error;
+use crate::inviter::person;
 
 /// How many questions to the neighbours are under way at a time.
 const CONCURRENCY: usize = 16;
@@ -50,7 +51,7 @@ pub(crate) async fn describe(
     row: &invitation::Model,
     grants: &[grant::Model],
 ) -> Result<Offer, Failure> {
-    let communities =
+    let communities: Vec<OfferedCommunity> =
         stream::iter(grants.iter().cloned().map(|grant| describe_grant(service.clone(), grant)))
             .buffered(CONCURRENCY)
             .try_collect()
@@ -58,7 +59,7 @@ pub(crate) async fn describe(
     Ok(Offer {
         email: row.email.clone(),
         display_name: row.display_name.clone(),
-        inviter_name: inviter_name(service, UserName(row.inviter_id)).await?,
+        inviter_name: inviter_name(service, row.inviter(), &communities).await?,
         communities,
         expire_time: Some(row.expire_time.into()),
         locale: row.locale.clone(),
@@ -108,8 +109,17 @@ async fn community_name(service: Invitation, id: Uuid) -> Result<String, Failure
     Ok(found.map(|community| community.display_name).unwrap_or_default())
 }
 
-async fn inviter_name(service: &Invitation, inviter: UserName) -> Result<String, Failure> {
-    let answer = service.identity.clone().get_user(GetUserRequest { name: inviter.to_string() }).await;
+/// What whoever invites is called. A program that does so by itself speaks for the community.
+async fn inviter_name(
+    service: &Invitation,
+    inviter: Actor,
+    communities: &[OfferedCommunity],
+) -> Result<String, Failure> {
+    let Some(person) = person(inviter) else {
+        let first = communities.iter().find(|community| !community.display_name.is_empty());
+        return Ok(first.map(|community| community.display_name.clone()).unwrap_or_default());
+    };
+    let answer = service.identity.clone().get_user(GetUserRequest { name: person.to_string() }).await;
     let user = unless_gone("identity", answer)?.and_then(|answer| answer.user);
     Ok(user.map(|user| user.full_name).unwrap_or_default())
 }

@@ -25,7 +25,7 @@ pub(crate) async fn of_one(
     asked: &Asked,
     prefix: &str,
 ) -> Result<InvitationPreview, Error> {
-    let inviter = caller.person()?.user;
+    let inviter = caller.actor()?;
     let question = |grants: Vec<Grant>| Question {
         root,
         permission: access::CREATE,
@@ -60,7 +60,7 @@ pub(crate) async fn of_one(
     if let Some(error) = draft::look(service, &terms, &asked.guest).await? {
         refusals.push(refusal::tell(error)?);
     }
-    let allowances = limits::left(service, &*service.database, inviter, root).await?;
+    let allowances = limits::left(service, &*service.database, inviter.principal, root).await?;
     let mut preview = base(service, &terms, &judged, &asked.guest).await?;
     address(service, &mut preview, &terms, asked).await?;
     Ok(InvitationPreview { refusals, allowances, ..preview })

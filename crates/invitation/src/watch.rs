@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const MOST_CHANGES: u64 = 100;
 /// How many messages wait for whoever reads.
 const AHEAD: usize = 4;
-/// How many streams one person may have in a process.
+/// How many streams one person or program may have in a process.
 const MOST_OF_ONE: usize = 20;
 
 /// What the RPC answers with.
@@ -41,21 +41,21 @@ pub(crate) type Changes = Pin<Box<dyn Stream<Item = Result<WatchInvitationsRespo
 #[derive(Clone)]
 pub(crate) struct Streams {
     places: Arc<Semaphore>,
-    by_person: Arc<Mutex<HashMap<Uuid, usize>>>,
+    by_caller: Arc<Mutex<HashMap<Uuid, usize>>>,
     ending: CancellationToken,
 }
 
 /// The place of one stream, free again when it is dropped.
 struct Place {
     _permit: OwnedSemaphorePermit,
-    person: Uuid,
-    by_person: Arc<Mutex<HashMap<Uuid, usize>>>,
+    caller: Uuid,
+    by_caller: Arc<Mutex<HashMap<Uuid, usize>>>,
 }
 
 impl Streams {
     pub(crate) fn new(most: usize) -> Self {
         let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        Self { places, by_person: Arc::default(), ending: CancellationToken::new() }
+        Self { places, by_caller: Arc::default(), ending: CancellationToken::new() }
     }
 
     /// Ends all streams when the process begins to stop: they would keep it waiting.
@@ -73,25 +73,25 @@ impl Streams {
         });
     }
 
-    fn enter(&self, person: Uuid) -> Result<Place, Failure> {
+    fn enter(&self, caller: Uuid) -> Result<Place, Failure> {
         let permit = self.places.clone().try_acquire_owned().map_err(|_| Failure::Overloaded)?;
-        let mut by_person = self.by_person.lock().unwrap_or_else(PoisonError::into_inner);
-        let streams = by_person.entry(person).or_default();
+        let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
+        let streams = by_caller.entry(caller).or_default();
         if *streams >= MOST_OF_ONE {
             return Err(Failure::Overloaded);
         }
         *streams += 1;
-        Ok(Place { _permit: permit, person, by_person: self.by_person.clone() })
+        Ok(Place { _permit: permit, caller, by_caller: self.by_caller.clone() })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut by_person = self.by_person.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(streams) = by_person.get_mut(&self.person) {
+        let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(streams) = by_caller.get_mut(&self.caller) {
             *streams -= 1;
             if *streams == 0 {
-                by_person.remove(&self.person);
+                by_caller.remove(&self.caller);
             }
         }
     }
@@ -110,7 +110,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to tell. The work is a task of its own: whoever goes away must not break off a transaction in its middle.
     pub(crate) fn begin(self) -> Result<Changes, Error> {
-        let place = self.service.streams.enter(self.caller.person()?.user.0)?;
+        let place = self.service.streams.enter(self.caller.actor()?.principal.id())?;
         let (sender, mut receiver) = mpsc::channel(AHEAD);
         tokio::spawn(async move {
             let ended = self.run(&sender).await;
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_process_bears_so_many_streams_and_one_person_gets_not_all() {
+    async fn a_process_bears_so_many_streams_and_one_caller_gets_not_all() {
         let streams = Streams::new(MOST_OF_ONE + 1);
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let mut places: Vec<_> = (0..MOST_OF_ONE).map(|_| streams.enter(one).ok()).collect();
@@ -235,6 +235,6 @@ mod tests {
         places.pop();
         assert!(streams.enter(one).is_ok());
         drop((places, last));
-        assert!(streams.by_person.lock().is_ok_and(|by_person| by_person.is_empty()));
+        assert!(streams.by_caller.lock().is_ok_and(|by_caller| by_caller.is_empty()));
     }
 }

@@ -88,6 +88,9 @@ async fn outcome(service: &Notifier, row: &Model, kind: Kind) -> Result<Material
     if kind == Kind::DeliveryFailed && !is_undelivered(&described) {
         return Err(Outcome::Skipped("the invitation was delivered or has ended meanwhile".to_owned()));
     }
+    if described.inviter.is_empty() {
+        return Err(Outcome::Skipped("a program invited, which reads no mail".to_owned()));
+    }
     let inviter = person(service, row, &described.inviter).await?;
     let inviter =
         inviter.ok_or_else(|| Outcome::Skipped("the inviter has no account any more".to_owned()))?;

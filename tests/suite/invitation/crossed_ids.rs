@@ -2,19 +2,21 @@
 
 use std::fmt::Debug;
 
+use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::invitation::{
     AcceptInvitationRequest, DeclineInvitationRequest, GetInvitationRequest, Invitation, InvitationState,
     ResendInvitationRequest, RevokeInvitationRequest, UpdateInvitationRequest,
 };
 
+use crate::support::keys::key;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
 use crate::support::tree::{grant, hand_over, invite, managed};
 
-async fn get(person: &Person, name: &str) -> Result<Invitation, Status> {
+async fn get(caller: &Caller, name: &str) -> Result<Invitation, Status> {
     let request = GetInvitationRequest { name: name.to_owned() };
-    let answer = person.caller.invitation().get_invitation(request).await?;
+    let answer = caller.invitation().get_invitation(request).await?;
     Ok(answer.into_inner().invitation.expect("it comes"))
 }
 
@@ -23,8 +25,8 @@ fn is_unknown<T: Debug>(answer: Result<T, Status>) {
 }
 
 /// Does everything to the invitation that its name serves for.
-async fn try_all(manager: &Person, guest: &Person, name: &str) {
-    let (mut calls, name) = (manager.caller.invitation(), || name.to_owned());
+async fn try_all(manager: &Caller, guest: &Person, name: &str) {
+    let (mut calls, name) = (manager.invitation(), || name.to_owned());
     is_unknown(get(manager, &name()).await);
     let invitation = Invitation { name: name(), display_name: "Ola".to_owned(), ..Invitation::default() };
     let update = UpdateInvitationRequest { invitation: Some(invitation), ..Default::default() };
@@ -46,13 +48,16 @@ async fn an_invitation_is_nothing_under_the_name_of_another_community() {
     let invitation = invite(&mine, &here, &guest.email, vec![grant(&here, &["guest"])]).await;
     let crossed = invitation.name.replace(&here, &there);
     // Authority over the community that is named is none over that of the invitation.
-    try_all(&theirs, &guest, &crossed).await;
-    let seen = get(&mine, &invitation.name).await.unwrap();
+    try_all(&theirs.caller, &guest, &crossed).await;
+    let all = ["invitations.list", "invitations.update", "invitations.resend", "invitations.revoke"];
+    try_all(&key(&theirs, &there, &all).await.caller, &guest, &crossed).await;
+    let seen = get(&mine.caller, &invitation.name).await.unwrap();
     assert_eq!((seen.state(), &seen), (InvitationState::Pending, &invitation));
     // And who may in neither is told nothing at all.
     let stranger = Person::new("stranger").await;
     for name in [&crossed, &invitation.name] {
-        let metadata = refused(get(&stranger, name).await, Code::PermissionDenied, "PERMISSION_DENIED");
+        let metadata =
+            refused(get(&stranger.caller, name).await, Code::PermissionDenied, "PERMISSION_DENIED");
         assert_eq!(metadata["permission"], "invitations.list");
     }
 }

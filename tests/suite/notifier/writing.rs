@@ -10,12 +10,14 @@ use usher_api::notifier::{DeliveryKind, DeliveryState};
 
 use super::{about as deliveries, invite_by_mail, list, when_delivery};
 use crate::identity::account_mails::forget_password;
+use crate::support::keys::key;
 use crate::support::mail::{about, arrived, mails, the_mail};
 use crate::support::people::{Person, admin};
 use crate::support::picture::picture;
 use crate::support::rows::tell_of_invitation;
-use crate::support::tree::{accept, grant, join, managed};
+use crate::support::tree::{accept, grant, join, managed, offer};
 use crate::support::{address, request_id};
+use sandbox::until;
 
 /// A member of `community` who may invite.
 async fn inviter(admin: &Person, community: &str) -> Person {
@@ -102,6 +104,31 @@ async fn an_inviter_learns_that_a_guest_accepted() {
     accept(&guest, &mail.token()).await.unwrap();
     let mail = about(&inviter.email, "Mira Okafor has joined Community").await;
     assert!(mail.text.contains("guest.") && mail.text.contains("Guest"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn a_program_invites_in_the_name_of_the_community_and_is_told_nothing() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let inviter = key(&admin, &community, &["invitations.create", "roles.assign"]).await;
+    let (email, lost) = (address("guest"), address("refuse-550"));
+    let mut names = Vec::new();
+    for to in [&email, &lost] {
+        let mut request = offer(&community, to, vec![grant(&community, &["guest"])]);
+        request.notify = None;
+        let answer = inviter.caller.invitation().create_invitation(request).await.unwrap().into_inner();
+        names.push(answer.invitation.unwrap().name);
+    }
+    let mail = the_mail(&email).await;
+    let (inviting, invited_to) = mail.subject.split_once(" invites you to ").unwrap();
+    assert!(inviting.starts_with("Community ") && inviting == invited_to, "{}", mail.subject);
+    // That it did not arrive is for nobody to read.
+    until("the outcome is passed over", || async {
+        let told = list(&admin, deliveries(&names[1])).await.ok()?.deliveries;
+        told.into_iter()
+            .find(|it| it.kind() == DeliveryKind::DeliveryFailed && it.state() == DeliveryState::Skipped)
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -38,16 +38,19 @@ impl Model {
         ServiceAccountName(self.id)
     }
 
+    /// Whether it may do anything, as others see it.
+    pub(crate) fn state(&self) -> pb::ServiceAccountState {
+        if self.enabled { pb::ServiceAccountState::Enabled } else { pb::ServiceAccountState::Disabled }
+    }
+
     /// The resource, with what communities gave it.
     pub(crate) fn to_proto(&self, access: Vec<pb::ServiceAccountAccess>) -> pb::ServiceAccount {
-        let enabled =
-            if self.enabled { pb::ServiceAccountState::Enabled } else { pb::ServiceAccountState::Disabled };
         pb::ServiceAccount {
             name: self.name().to_string(),
             uid: self.id.to_string(),
             display_name: self.display_name.clone(),
             description: self.description.clone(),
-            state: enabled.into(),
+            state: self.state().into(),
             access,
             etag: self.version.to_string(),
             create_time: Some(self.create_time.into()),

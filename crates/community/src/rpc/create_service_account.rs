@@ -7,6 +7,7 @@ use usher_runtime::{Caller, Once, Violations};
 
 use crate::entity::service_account::{ActiveModel, Entity, Model};
 use crate::error::Error;
+use crate::event::AccountFact;
 use crate::service_account::apply;
 use crate::{Community, event};
 
@@ -39,7 +40,7 @@ pub(crate) async fn create_service_account(
         return Ok(answer);
     }
     Entity::insert(ActiveModel::from(row.clone()).reset_all()).exec_without_returning(&*change).await?;
-    event::of_service_account(service, &change, &row, "serviceAccount.created").await?;
+    event::of_service_account(service, &change, &row, AccountFact::Created).await?;
     let answer = pb::CreateServiceAccountResponse { service_account: Some(row.to_proto(Vec::new())) };
     once.commit(change, &answer).await?;
     tracing::info!(service_account = %row.name(), "service account {} created", row.id);

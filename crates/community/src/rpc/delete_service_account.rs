@@ -10,6 +10,7 @@ use crate::connection::answered;
 use crate::entity::service_account::Entity;
 use crate::entity::{api_key, program_permission};
 use crate::error::Error;
+use crate::event::AccountFact;
 use crate::{Community, event, parse, service_account, tree};
 
 pub(crate) async fn delete_service_account(
@@ -69,5 +70,5 @@ async fn delete(
     Entity::delete_by_id(name.0).exec(&**change).await?;
     row.version += 1;
     row.update_time = service.clock.now();
-    event::of_service_account(service, change, &row, "serviceAccount.deleted").await
+    event::of_service_account(service, change, &row, AccountFact::Deleted).await
 }

@@ -4,6 +4,7 @@ use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Once, Violations};
 
 use crate::error::Error;
+use crate::event::AccountFact;
 use crate::service_account::{self, FIELDS, apply, describe, is_filled};
 use crate::{Community, event, parse};
 
@@ -34,7 +35,7 @@ pub(crate) async fn update_service_account(
     let mut row = service_account::hold(&change, name, &asked.etag).await?;
     apply(&mut row, &asked, &mask, &mut Violations::default());
     service_account::write(service, &change, &mut row).await?;
-    event::of_service_account(service, &change, &row, "serviceAccount.updated").await?;
+    event::of_service_account(service, &change, &row, AccountFact::Updated).await?;
     let service_account = describe(&*change, std::slice::from_ref(&row), None).await?.pop();
     let answer = pb::UpdateServiceAccountResponse { service_account };
     once.commit(change, &answer).await?;

@@ -8,6 +8,7 @@ use usher_runtime::{Caller, Change, Once, Violations};
 use crate::catalogue::{API_KEYS_CREATE, API_KEYS_REVOKE};
 use crate::consistency::ConsistencyToken;
 use crate::error::Error;
+use crate::event::AccountFact;
 use crate::programs::{self, Asked, Gift};
 use crate::service_account::{hold, inheritance, write};
 use crate::tree::HeldCommunity;
@@ -53,7 +54,12 @@ pub(crate) async fn update_service_account_access(
     let gift = judge(&change, caller, &community, account, &asked).await?;
     programs::give(&change, account.0, place, &gift).await?;
     write(service, &change, &mut row).await?;
-    event::of_service_account(service, &change, &row, "serviceAccount.updated").await?;
+    let fact = if gift.permissions.is_empty() {
+        AccountFact::Left { community: place, root: community.root.name() }
+    } else {
+        AccountFact::Updated
+    };
+    event::of_service_account(service, &change, &row, fact).await?;
     let access = pb::ServiceAccountAccess {
         community: place.to_string(),
         permissions: gift.permissions.into_iter().collect(),

@@ -2,11 +2,11 @@
 
 use sea_orm::entity::prelude::*;
 use usher_api::invitation as pb;
-use usher_api::name::UserName;
 use usher_runtime::Timestamp;
 use uuid::Uuid;
 
 use super::invitation::State;
+use crate::inviter;
 
 /// Something that happened to an invitation.
 #[sea_orm::model]
@@ -27,8 +27,12 @@ pub struct Model {
     pub fact: Fact,
     /// Where the invitation stood then.
     pub state: State,
-    /// Who did it, if somebody with an account did.
+    /// Who did it, if somebody with an account or a program did.
     pub actor_id: Option<Uuid>,
+    /// The name of the program that did it. Empty if none did.
+    pub actor_program: String,
+    /// The person on whose behalf the program did it.
+    pub on_behalf_of_id: Option<Uuid>,
     /// When.
     pub occur_time: Timestamp,
 }
@@ -77,11 +81,15 @@ pub enum Fact {
 impl Model {
     /// As readers see it.
     pub(crate) fn to_proto(&self) -> pb::InvitationChange {
+        let actor =
+            self.actor_id.map(|id| inviter::from_columns(id, &self.actor_program, self.on_behalf_of_id));
+        let represented = actor.and_then(|actor| actor.on_behalf_of);
         pb::InvitationChange {
             version: self.version,
             fact: pb::InvitationFact::from(self.fact).into(),
             state: pb::InvitationState::from(self.state).into(),
-            actor: self.actor_id.map(|id| UserName(id).to_string()).unwrap_or_default(),
+            actor: actor.map(|actor| actor.principal.to_string()).unwrap_or_default(),
+            on_behalf_of: represented.map(|user| user.to_string()).unwrap_or_default(),
             occur_time: Some(self.occur_time.into()),
         }
     }

@@ -6,11 +6,12 @@ use sea_orm::Iterable as _;
 use sea_orm::entity::prelude::*;
 use usher_api::invitation as pb;
 use usher_api::name::{CommunityName, InvitationName, UserName};
-use usher_runtime::Timestamp;
+use usher_runtime::{Actor, Timestamp};
 use uuid::Uuid;
 
 use super::grant;
 use crate::error::Error;
+use crate::inviter;
 
 /// An invitation. Its grants are rows of their own.
 #[sea_orm::model]
@@ -34,8 +35,12 @@ pub struct Model {
     pub locale: String,
     /// A JSON object of texts.
     pub annotations: String,
-    /// Whose authority it rests on.
+    /// Whose authority it rests on: the id of a person or a program.
     pub inviter_id: Uuid,
+    /// The name of the program whose authority it rests on. Empty if it is a person.
+    pub inviter_program: String,
+    /// On whose authority it rests, too: the person on whose behalf the program invited.
+    pub on_behalf_of_id: Option<Uuid>,
     /// Where it stands. An invitation past `expire_time` counts as expired before the sweeper gets to it.
     pub state: State,
     /// What became of the newest mail.
@@ -149,6 +154,11 @@ impl Model {
         InvitationName { root: CommunityName(self.root_id), id: self.id }
     }
 
+    /// Whose authority it rests on.
+    pub(crate) fn inviter(&self) -> Actor {
+        inviter::from_columns(self.inviter_id, &self.inviter_program, self.on_behalf_of_id)
+    }
+
     /// Changes with every change that somebody makes.
     pub(crate) fn etag(&self) -> String {
         format!("{:x}-{}", self.update_time.0, self.send_count)
@@ -185,7 +195,8 @@ impl Model {
             email: self.email.clone(),
             display_name: self.display_name.clone(),
             grants: grants.iter().map(grant::Model::to_proto).collect(),
-            inviter: UserName(self.inviter_id).to_string(),
+            inviter: self.inviter().principal.to_string(),
+            on_behalf_of: self.on_behalf_of_id.map(|id| UserName(id).to_string()).unwrap_or_default(),
             state: pb::InvitationState::from(self.state_at(now)).into(),
             delivery_state: pb::DeliveryState::from(self.delivery_state).into(),
             send_count: self.send_count,

@@ -18,7 +18,7 @@ pub(crate) async fn batch_create_invitations(
     caller: &Caller,
     request: pb::BatchCreateInvitationsRequest,
 ) -> Result<pb::BatchCreateInvitationsResponse, Error> {
-    caller.person()?;
+    caller.actor()?;
     let (root, asked) = parse(service, &request)?;
     let mut violations = Violations::default();
     let request_id = parse_request_id(&request.request_id, &mut violations);
@@ -93,7 +93,7 @@ fn terms_of_all(
     asked: &[Asked],
     verdicts: Vec<Verdict>,
 ) -> Result<Vec<Terms>, Error> {
-    let inviter = caller.person()?.user;
+    let inviter = caller.actor()?;
     let (mut all, mut refusals) = (Vec::new(), Vec::new());
     for (index, (asked, verdict)) in asked.iter().zip(verdicts).enumerate() {
         let (judged, place) = match verdict {
@@ -135,7 +135,7 @@ async fn write(
     }
     let Some(first) = terms.first() else { return Err(Failure::internal("an empty batch").into()) };
     let number = u32::try_from(asked.len()).map_err(Failure::internal)?;
-    let allowances = limits::take(service, &change, first.inviter, first.root, number).await?;
+    let allowances = limits::take(service, &change, first.inviter.principal, first.root, number).await?;
     let drafts: Vec<(&Terms, &Guest)> = terms.iter().zip(asked.iter().map(|asked| &asked.guest)).collect();
     let (mut invitations, mut refusals) = (Vec::new(), Vec::new());
     for (index, written) in draft::write_all(service, &change, &drafts).await?.into_iter().enumerate() {

@@ -26,7 +26,7 @@ pub(crate) async fn batch_revoke_invitations(
     caller: &Caller,
     request: pb::BatchRevokeInvitationsRequest,
 ) -> Result<pb::BatchRevokeInvitationsResponse, Error> {
-    let by = caller.person()?.user;
+    let by = caller.actor()?;
     let mut violations = Violations::default();
     let root = violations.check("parent", request.parent.parse::<CommunityName>());
     let filter = Filter::parse(&as_list(&request), &mut violations);

@@ -14,7 +14,7 @@ pub(crate) async fn create_invitation(
     caller: &Caller,
     request: pb::CreateInvitationRequest,
 ) -> Result<pb::CreateInvitationResponse, Error> {
-    let inviter = caller.person()?.user;
+    let inviter = caller.actor()?;
     let mut violations = Violations::default();
     let root = violations.check("parent", request.parent.parse::<CommunityName>());
     let asked = Asked::parse(service, "", &request, &mut violations);
@@ -65,7 +65,7 @@ async fn write(
     if let Some(answer) = once.begin(&change).await? {
         return Ok(answer);
     }
-    let allowances = limits::take(service, &change, terms.inviter, terms.root, 1).await?;
+    let allowances = limits::take(service, &change, terms.inviter.principal, terms.root, 1).await?;
     let (row, grants) = draft::write(service, &change, terms, guest).await?;
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     let answer = pb::CreateInvitationResponse { invitation, allowances, preview: None };

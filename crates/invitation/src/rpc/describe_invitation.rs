@@ -5,6 +5,7 @@ use usher_api::name::UserName;
 use crate::entity::invitation::State;
 use crate::entity::{grant, invitation};
 use crate::error::Error;
+use crate::inviter::person;
 use crate::{Invitation, offer, parse};
 
 pub(crate) async fn describe_invitation(
@@ -21,7 +22,7 @@ pub(crate) async fn describe_invitation(
     let invitee = row.invitee_id.filter(|_| accepted).map(|id| UserName(id).to_string());
     Ok(pb::DescribeInvitationResponse {
         offer: Some(offer),
-        inviter: UserName(row.inviter_id).to_string(),
+        inviter: person(row.inviter()).map(|user| user.to_string()).unwrap_or_default(),
         invitee: invitee.unwrap_or_default(),
         pending: row.state_at(service.clock.now()) == State::Pending,
         delivery_state: pb::DeliveryState::from(row.delivery_state).into(),

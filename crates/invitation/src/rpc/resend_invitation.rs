@@ -3,9 +3,8 @@ use std::time::Duration;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 use usher_api::invitation as pb;
-use usher_api::name::UserName;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Failure, Once, Violations};
+use usher_runtime::{Actor, Caller, Change, Failure, Once, Violations};
 
 use crate::acceptance::{begin_change, look_again, settle_first};
 use crate::entity::grant;
@@ -13,14 +12,14 @@ use crate::entity::invitation::{Column, DeliveryState, Entity, Model, State};
 use crate::error::Error;
 use crate::lifecycle::{self, Fact};
 use crate::policy::{self, Judged, Question, require_power};
-use crate::{Invitation, access, draft, housekeeping, limits, parse};
+use crate::{Invitation, access, draft, housekeeping, inviter, limits, parse};
 
 pub(crate) async fn resend_invitation(
     service: &Invitation,
     caller: &Caller,
     request: pb::ResendInvitationRequest,
 ) -> Result<pb::ResendInvitationResponse, Error> {
-    let inviter = caller.person()?.user;
+    let inviter = caller.actor()?;
     let name = parse::invitation_name("name", &request.name)?;
     let (row, grants) = access::find(service, caller, access::RESEND, name).await?;
     require_power(service, caller, access::RESEND, name.root, &grants).await?;
@@ -60,7 +59,7 @@ async fn resend(
     request: &pb::ResendInvitationRequest,
     found: (Model, Vec<grant::Model>),
     judged: &Judged,
-    asked: (UserName, Option<Duration>),
+    asked: (Actor, Option<Duration>),
 ) -> Result<pb::ResendInvitationResponse, Error> {
     let ((row, grants), (inviter, ttl)) = (found, asked);
     let (email, ttl) =
@@ -106,7 +105,7 @@ async fn renew(
     service: &Invitation,
     change: &Change,
     row: &Model,
-    inviter: UserName,
+    inviter: Actor,
     ttl: Duration,
     notify: bool,
 ) -> Result<Model, Error> {
@@ -114,9 +113,12 @@ async fn renew(
     let expire_time = now.after(ttl);
     let purge_time = expire_time.after(service.config.retention);
     let delivery_state = if notify { DeliveryState::Queued } else { DeliveryState::Suppressed };
-    let renewed = Entity::update_many()
+    let mut renewal = Entity::update_many();
+    for (column, value) in inviter::values(inviter) {
+        renewal = renewal.col_expr(column, value);
+    }
+    let renewed = renewal
         .col_expr(Column::State, Expr::value(State::Pending))
-        .col_expr(Column::InviterId, Expr::value(inviter.0))
         .col_expr(Column::DeliveryState, Expr::value(delivery_state))
         .col_expr(Column::SendCount, Expr::col(Column::SendCount).add(i32::from(notify)))
         .col_expr(Column::ExpireTime, Expr::value(expire_time))

@@ -14,8 +14,7 @@ pub(crate) async fn revoke_invitation(
     caller: &Caller,
     request: pb::RevokeInvitationRequest,
 ) -> Result<pb::RevokeInvitationResponse, Error> {
-    // Programs have no account that could be told.
-    let revoker = caller.person.as_ref().map(|person| person.user);
+    let revoker = caller.actor()?;
     let name = parse::invitation_name("name", &request.name)?;
     let (row, grants) = access::find(service, caller, access::REVOKE, name).await?;
     access::require_in_all(service, caller, access::REVOKE, &grants).await?;
@@ -33,7 +32,7 @@ pub(crate) async fn revoke_invitation(
     if !request.etag.is_empty() && request.etag != row.etag() {
         return Err(Error::EtagMismatch);
     }
-    let row = lifecycle::revoke(service, &change, &row, RevokeReason::Requested, revoker).await?;
+    let row = lifecycle::revoke(service, &change, &row, RevokeReason::Requested, Some(revoker)).await?;
     let grants = grants.into_iter().map(|grant| grant::Model { live: false, ..grant }).collect::<Vec<_>>();
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
     let answer = pb::RevokeInvitationResponse { invitation };

@@ -4,10 +4,9 @@ use std::time::Duration;
 use sea_orm::entity::prelude::*;
 use usher_api::community::Grant;
 use usher_api::invitation as pb;
-use usher_api::name::UserName;
 use usher_runtime::fields::update_mask;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Change, Failure, Once, Timestamp, Violations};
+use usher_runtime::{Actor, Caller, Change, Failure, Once, Timestamp, Violations};
 
 use crate::acceptance::{begin_change, look_again, settle_first};
 use crate::entity::grant;
@@ -15,7 +14,7 @@ use crate::entity::invitation::{Column, Model};
 use crate::error::Error;
 use crate::policy::{self, Question, require_power};
 use crate::words::display_name;
-use crate::{Invitation, access, draft, housekeeping, lifecycle, parse};
+use crate::{Invitation, access, draft, housekeeping, inviter, lifecycle, parse};
 
 const FIELDS: [&str; 3] = ["display_name", "grants", "expire_time"];
 
@@ -32,7 +31,7 @@ pub(crate) async fn update_invitation(
     caller: &Caller,
     request: pb::UpdateInvitationRequest,
 ) -> Result<pb::UpdateInvitationResponse, Error> {
-    let editor = caller.person()?.user;
+    let editor = caller.actor()?;
     let asked = request.invitation.clone().unwrap_or_default();
     let name = parse::invitation_name("invitation.name", &asked.name)?;
     let (row, grants) = access::find(service, caller, access::UPDATE, name).await?;
@@ -141,13 +140,13 @@ impl Edit {
         change: &Change,
         row: Model,
         grants: Vec<grant::Model>,
-        editor: UserName,
+        editor: Actor,
     ) -> Result<(Model, Vec<grant::Model>), Error> {
         let mut values = Vec::new();
         let grants = match self.grants {
             Some(offered) => {
                 // It rests on the authority of whoever chose what it offers.
-                values.push((Column::InviterId, Expr::value(editor.0)));
+                values.extend(inviter::values(editor));
                 draft::offer_instead(service, change, &row, &offered).await?
             }
             None => grants,
