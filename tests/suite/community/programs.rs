@@ -113,6 +113,18 @@ async fn a_key_does_nothing_beside_or_above_its_community() {
 }
 
 #[tokio::test]
+async fn a_service_that_passes_a_program_on_is_told_no_more_than_the_program() {
+    let admin = admin().await;
+    let place = managed(&admin).await;
+    let blind = key(&admin, &place, &["roles.list"]).await;
+    let request = ListMembersRequest { parent: place.clone(), ..ListMembersRequest::default() };
+    let alerts = Caller::nobody().service("alerts");
+    alerts.community().list_members(request.clone()).await.unwrap();
+    let passing_on = alerts.on_behalf_of(&blind.secret);
+    denied(passing_on.community().list_members(request).await, "members.list", &place);
+}
+
+#[tokio::test]
 async fn no_community_is_administered_by_keys_alone() {
     let admin = admin().await;
     let place = managed(&admin).await;

@@ -2,8 +2,9 @@ use sandbox::Caller;
 use serde_json::Value;
 use tonic::{Code, Status};
 use usher_api::identity::{StartPasskeyRegistrationRequest, StartPasskeyRegistrationResponse};
+use uuid::Uuid;
 
-use super::id;
+use super::{change_row, id};
 use crate::support::authenticator::{Key, Manner};
 use crate::support::passkeys::{Holder, finish, register, start};
 use crate::support::people::{PASSWORD, Person};
@@ -89,9 +90,19 @@ async fn a_challenge_that_asks_for_a_proof_does_not_let_anybody_register() {
 #[tokio::test]
 async fn a_person_has_twenty_at_most() {
     let mira = Person::new("mira").await;
-    for _ in 0..20 {
+    for _ in 0..18 {
         register(&mira, &Manner::default()).await.1.unwrap();
     }
+    let last = register(&mira, &Manner::default()).await.1.unwrap().passkey.unwrap().name;
+    let begun = start(&mira).await.unwrap();
+    // One that was begun at the same moment, and finished first.
+    let copy = "INSERT INTO passkey (id, account_id, credential_id, sealed_credential, display_name, version, create_time) \
+                SELECT $1, account_id, $2, sealed_credential, display_name, version, create_time FROM passkey WHERE id = $3";
+    let values = [Uuid::new_v4().into(), vec![1_u8; 32].into(), id(&last).into()];
+    change_row(copy, values).await;
+    let (_, answer) = Key::make(&begun.creation_options, &Manner::default());
+    let late = finish(&mira, &begun.registration_token, &answer).await;
+    refused(late, Code::FailedPrecondition, "PASSKEY_LIMIT_REACHED");
     let metadata = refused(start(&mira).await, Code::FailedPrecondition, "PASSKEY_LIMIT_REACHED");
     assert_eq!(metadata["user"], mira.name);
 }
