@@ -56,7 +56,7 @@ use std::time::Duration;
 use tonic::service::Routes;
 use usher_api::identity::identity_service_server::IdentityServiceServer;
 use usher_runtime::trust::TrustConfig;
-use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Workers, relay};
+use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, WebClient, Workers, relay};
 
 pub use config::Config;
 pub use entity::signing_key::KeyState;
@@ -68,7 +68,6 @@ pub use signing_keys::{ListedKey, Revocation, Rotation};
 use passkey::RelyingParty;
 use password::{PasswordHasher, Policy};
 use signing_keys::SigningKeys;
-use single_sign_on::Http;
 
 /// The identity service. Clones share everything.
 #[derive(Clone)]
@@ -84,7 +83,8 @@ pub struct Identity {
     hasher: PasswordHasher,
     password_policy: Policy,
     signing_keys: SigningKeys,
-    http: Http,
+    /// Calls identity providers.
+    web: WebClient,
     relying_party: Option<RelyingParty>,
 }
 
@@ -98,7 +98,7 @@ impl Identity {
         let hasher = PasswordHasher::new(config.password_hash_permits, foundation.random.clone());
         let password_policy = Policy::new(config.password_hash_permits);
         let signing_keys = SigningKeys::new(foundation.clone());
-        let http = Http::new(config.single_sign_on.allow_loopback);
+        let web = config.single_sign_on.client();
         let relying_party = RelyingParty::new(&config.passkeys, &config.two_factor_issuer);
         let Foundation { database, clock, random, sealing } = foundation;
         let (issuer, audience) = (trust.user_issuer.clone(), trust.audience.clone());
@@ -115,7 +115,7 @@ impl Identity {
             hasher,
             password_policy,
             signing_keys,
-            http,
+            web,
             relying_party,
         }
     }

@@ -3,29 +3,29 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `http.rs` | the way to providers, whose addresses strangers chose |
 //! | `provider.rs` | what is asked of a provider, and what of its answers is believed |
 //! | `state.rs` | sign-ins that have begun |
 //! | `arrival.rs` | whose account it is that somebody arrives with |
 
 mod arrival;
-mod http;
 mod provider;
 mod state;
 
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use openidconnect::RedirectUrl;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use usher_api::name::ConnectionName;
+use usher_runtime::WebClient;
+use usher_runtime::web_client::Reach;
 
 use crate::entity::{community_rule, connection};
 use crate::error::Error;
 
 pub(crate) use arrival::arrive;
-pub(crate) use http::Http;
 pub(crate) use provider::{Provider, SECRET_PURPOSE};
 pub(crate) use state::{LIFE, begin, take};
 
@@ -46,6 +46,17 @@ impl Default for SingleSignOnConfig {
     fn default() -> Self {
         let starts_per_minute = const { NonZeroU16::new(30).unwrap() };
         Self { redirect_uri: None, allow_loopback: false, starts_per_minute }
+    }
+}
+
+/// How long a provider may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl SingleSignOnConfig {
+    /// What calls providers, whose addresses strangers chose.
+    pub(crate) fn client(&self) -> WebClient {
+        let reach = if self.allow_loopback { Reach::Loopback } else { Reach::Public };
+        WebClient::new(reach, PATIENCE)
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`caller`], [`trust`], [`user_keys`], [`api_key`], [`service_token`] | who calls, and why that is believed |
 //! | [`layer`] | what every call passes before its RPC |
 //! | [`transport`] | the way to a neighbour, local or remote |
+//! | [`web_client`] | the way to servers whose addresses strangers chose |
 //! | [`foundation`] | what every service is built on |
 //! | [`database`], [`migration`] | the database, and the tables that every service has |
 //! | [`idempotency`], [`page`], [`sealing`] | request ids, page tokens, and the key behind both |
@@ -53,6 +54,7 @@ pub mod transport;
 pub mod trust;
 pub mod user_keys;
 pub mod violations;
+pub mod web_client;
 pub mod workers;
 
 pub use api_key::{ApiKeySecret, ApiKeys};
@@ -73,4 +75,5 @@ pub use secret_token::SecretToken;
 pub use transport::Transport;
 pub use trust::Trust;
 pub use violations::Violations;
+pub use web_client::WebClient;
 pub use workers::Workers;

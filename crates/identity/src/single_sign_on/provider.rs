@@ -73,7 +73,7 @@ impl<'a> Provider<'a> {
         let redirect_uri = config.redirect_uri.clone();
         let redirect_uri = redirect_uri.ok_or(Error::ConnectionUnavailable(connection.name()))?;
         let issuer = IssuerUrl::new(connection.issuer.clone()).map_err(Failure::internal)?;
-        let http = |request| Box::pin(service.http.clone().send(request));
+        let http = |request| Box::pin(service.web.clone().send(request));
         let described = CoreProviderMetadata::discover_async(issuer, &http).await;
         let described = described.map_err(|error| unavailable(connection, &error))?;
         let posts = posts_secret(&described);
@@ -116,7 +116,7 @@ impl<'a> Provider<'a> {
         let code = AuthorizationCode::new(code.expose_secret().to_owned());
         let exchange =
             self.client.exchange_code(code).map_err(|error| unavailable(self.connection, &error))?;
-        let http = |request| Box::pin(self.service.http.clone().send(request));
+        let http = |request| Box::pin(self.service.web.clone().send(request));
         let answer = exchange
             .set_pkce_verifier(PkceCodeVerifier::new(secrets.verifier))
             .request_async(&http)
