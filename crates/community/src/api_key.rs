@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use usher_api::community as pb;
 use usher_api::identity::BatchGetApiKeyUsesRequest;
-use usher_api::name::{ApiKeyName, ApiKeyOwner};
+use usher_api::name::{ApiKeyName, ApiKeyOwner, CommunityName};
 use usher_runtime::clock::micros;
 use usher_runtime::{Caller, Change, Failure, Violations, database};
 use uuid::Uuid;
@@ -191,6 +191,11 @@ impl HeldKey {
         };
         crate::tree::require_etag(etag, row.version, &name)?;
         Ok(Self { row, community })
+    }
+
+    /// The community at the top of its tree, if it is a community's.
+    pub(crate) fn root(&self) -> Option<CommunityName> {
+        self.community.as_ref().map(|community| community.root.name())
     }
 
     /// The token of this write. Empty where nothing changes that is checked.

@@ -180,9 +180,11 @@ pub(crate) async fn of_settings(
     Ok(outbox::record(change, event).await?)
 }
 
+/// Tells what happened to a role in the tree of `root`.
 pub(crate) async fn of_role(
     service: &Community,
     change: &Change,
+    root: CommunityName,
     row: &role::Model,
     fact: RoleFact,
 ) -> Result<(), Error> {
@@ -190,6 +192,7 @@ pub(crate) async fn of_role(
         role: row.name().to_string(),
         version: row.version,
         occur_time: Some(row.update_time.into()),
+        root: root.to_string(),
     };
     let event = NewEvent {
         id: service.random.uuid(row.update_time),
@@ -285,16 +288,21 @@ pub(crate) async fn of_permissions(
     Ok(outbox::record_all(change, events).await?)
 }
 
-/// Tells what happened to an API key: `apiKey.created`, `apiKey.updated` or `apiKey.revoked`.
+/// Tells what happened to an API key: `apiKey.created`, `apiKey.updated` or `apiKey.revoked`. `root` is that of a community's key.
 pub(crate) async fn of_api_key(
     service: &Community,
     change: &Change,
+    root: Option<CommunityName>,
     row: &api_key::Model,
     kind: &'static str,
 ) -> Result<(), Error> {
     let name = row.name()?.to_string();
-    let message =
-        ApiKeyEvent { api_key: name.clone(), version: row.version, occur_time: Some(row.update_time.into()) };
+    let message = ApiKeyEvent {
+        api_key: name.clone(),
+        version: row.version,
+        occur_time: Some(row.update_time.into()),
+        root: root.map(|root| root.to_string()).unwrap_or_default(),
+    };
     let event = NewEvent {
         id: service.random.uuid(row.update_time),
         kind,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, QuerySelect as _};
 use usher_api::community::{self as pb, Inheritance};
 use usher_api::identity;
-use usher_api::name::{ApiKeyOwner, UserName};
+use usher_api::name::{ApiKeyOwner, CommunityName, UserName};
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Failure, Once, Violations};
 
@@ -101,7 +101,7 @@ async fn write(
             let creator = UserName(row.creator_id).into();
             let gift = wanted.judge(&change, &community, creator, API_KEYS_CREATE, None).await?;
             row.inherits = gift.inherits;
-            insert(service, &change, owner, &row).await?;
+            insert(service, &change, (owner, Some(community.root.name())), &row).await?;
             programs::give(&change, row.id, community.row.name(), &gift).await?;
             let permissions = gift.permissions.into_iter().collect();
             pb::CreateApiKeyResponse {
@@ -113,7 +113,7 @@ async fn write(
         ApiKeyOwner::ServiceAccount(account) => {
             let held = service_account::Entity::find_by_id(account.0).lock_exclusive().one(&*change).await?;
             held.ok_or(ProgramError::ServiceAccountNotFound(account))?;
-            insert(service, &change, owner, &row).await?;
+            insert(service, &change, (owner, None), &row).await?;
             let api_key = Some(row.to_proto(Vec::new(), row.create_time)?);
             pb::CreateApiKeyResponse { api_key, ..pb::CreateApiKeyResponse::default() }
         }
@@ -123,10 +123,16 @@ async fn write(
     Ok(answer)
 }
 
-async fn insert(service: &Community, change: &Change, owner: ApiKeyOwner, row: &Model) -> Result<(), Error> {
+/// Writes the key, of `owner` in the tree of `root` if it is a community's.
+async fn insert(
+    service: &Community,
+    change: &Change,
+    (owner, root): (ApiKeyOwner, Option<CommunityName>),
+    row: &Model,
+) -> Result<(), Error> {
     api_key::require_room(service, change, owner).await?;
     Entity::insert(ActiveModel::from(row.clone()).reset_all()).exec_without_returning(&**change).await?;
-    event::of_api_key(service, change, row, "apiKey.created").await
+    event::of_api_key(service, change, root, row, "apiKey.created").await
 }
 
 /// Has the identity service make the secret, or tell it again. One that was revoked meanwhile gets none.

@@ -78,6 +78,6 @@ async fn create(
     let inserted = role::ActiveModel::from(row.clone()).reset_all();
     role::Entity::insert(inserted).exec_without_returning(&**change).await?;
     role_draft::write_permissions(change, row.id, &permissions).await?;
-    event::of_role(service, change, &row, RoleFact::Created).await?;
+    event::of_role(service, change, community.root.name(), &row, RoleFact::Created).await?;
     Ok((row, permissions))
 }

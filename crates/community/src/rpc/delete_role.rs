@@ -1,6 +1,6 @@
 use sea_orm::EntityTrait as _;
 use usher_api::community as pb;
-use usher_api::name::RoleName;
+use usher_api::name::{CommunityName, RoleName};
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::{Caller, Change, Once, Violations};
 
@@ -46,7 +46,7 @@ pub(crate) async fn delete_role(
     }
     let without_roles = users.count_left_without_roles(&change, &row).await?;
     users.take_role(service, &change, &community, &row).await?;
-    delete(service, &change, row).await?;
+    delete(service, &change, community.root.name(), row).await?;
     let answer = pb::DeleteRoleResponse {
         changed_member_count: users.member_count(),
         members_without_roles_count: without_roles,
@@ -58,9 +58,9 @@ pub(crate) async fn delete_role(
     Ok(answer)
 }
 
-async fn delete(service: &Community, change: &Change, row: Model) -> Result<(), Error> {
+async fn delete(service: &Community, change: &Change, root: CommunityName, row: Model) -> Result<(), Error> {
     role_draft::clear_permissions(change, row.id).await?;
     Entity::delete_by_id(row.id).exec(&**change).await?;
     let gone = Model { version: row.version + 1, update_time: service.clock.now(), ..row };
-    event::of_role(service, change, &gone, RoleFact::Deleted).await
+    event::of_role(service, change, root, &gone, RoleFact::Deleted).await
 }

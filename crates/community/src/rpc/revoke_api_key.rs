@@ -54,7 +54,7 @@ async fn write(
     }
     held.row.revoke_time = Some(service.clock.now());
     held.write(service, &change).await?;
-    event::of_api_key(service, &change, &held.row, "apiKey.revoked").await?;
+    event::of_api_key(service, &change, held.root(), &held.row, "apiKey.revoked").await?;
     let api_key = describe(service, &*change, std::slice::from_ref(&held.row)).await?.pop();
     let answer = pb::RevokeApiKeyResponse { api_key, consistency_token: held.consistency_token(service)? };
     once.commit(change, &answer).await?;

@@ -44,7 +44,7 @@ pub(crate) async fn update_api_key(
         shrink(&change, &held, name, &asked.permissions).await?;
     }
     held.write(service, &change).await?;
-    event::of_api_key(service, &change, &held.row, "apiKey.updated").await?;
+    event::of_api_key(service, &change, held.root(), &held.row, "apiKey.updated").await?;
     let api_key = describe(service, &*change, std::slice::from_ref(&held.row)).await?.pop();
     let answer = pb::UpdateApiKeyResponse { api_key, consistency_token: held.consistency_token(service)? };
     once.commit(change, &answer).await?;

@@ -103,7 +103,7 @@ async fn update(
         role_draft::clear_permissions(change, changed.id).await?;
         role_draft::write_permissions(change, changed.id, &after).await?;
     }
-    event::of_role(service, change, &changed, RoleFact::Updated).await?;
+    event::of_role(service, change, community.root.name(), &changed, RoleFact::Updated).await?;
     Ok((changed, after))
 }
 
