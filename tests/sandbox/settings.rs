@@ -89,7 +89,7 @@ fn section(suite: &Description, service: Service, smtp_port: u16, max_connection
         // One administrator invites in all tests. Short, so that a test can see an invitation expire, an interrupted acceptance be completed
         // and a stream end with the authority.
         Service::Invitation => "link_base_url = \"https://usher.test\"\nmin_ttl = \"1s\"\nsweep_interval = \"1s\"\nacceptance_lease = \"6s\"\nwatch_check_interval = \"1s\"\nlimits.inviter_recipients = 200000\nlimits.tree_recipients = 20000\nlimits.recipient_mails = 5\n".to_owned(),
-        Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\nmail_acceptances = true\nunsubscribe_address = \"stop@usher.test\"\n".to_owned(),
+        Service::Notifier => "from = \"Usher <no-reply@usher.test>\"\nmail_acceptances = true\nunsubscribe_address = \"stop@usher.test\"\nwebhooks.allow_private = true\n".to_owned(),
     };
     let name = service.name();
     let url = &suite.databases[&service];

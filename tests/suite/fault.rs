@@ -14,6 +14,7 @@ mod outage;
 mod poisonous_events;
 mod secrets_at_rest;
 mod sign_in_flood;
+mod webhooks;
 
 use std::path::PathBuf;
 

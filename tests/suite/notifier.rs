@@ -1,13 +1,25 @@
-//! The notifier service, one file for each RPC, and what becomes of the mails themselves.
+//! The notifier service, one file for each RPC, and what becomes of the mails and of what webhooks are told.
 
 mod create_suppression;
+mod create_webhook;
 mod delete_suppression;
+mod delete_webhook;
 mod delivering;
 mod get_delivery;
+mod get_webhook;
+mod get_webhook_delivery;
 mod list_dead_letters;
 mod list_deliveries;
 mod list_suppressions;
+mod list_webhook_deliveries;
+mod list_webhooks;
 mod redrive_dead_letter;
+mod redrive_webhook_delivery;
+mod rotate_webhook_secret;
+mod telling_webhooks;
+mod test_webhook;
+mod trying_webhooks;
+mod update_webhook;
 mod writing;
 
 use sandbox::until;

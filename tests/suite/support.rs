@@ -3,6 +3,7 @@
 pub mod acts;
 pub mod authenticator;
 pub mod dice;
+pub mod endpoint;
 pub mod keys;
 pub mod mail;
 pub mod oidc;
@@ -14,6 +15,7 @@ pub mod rows;
 pub mod source;
 pub mod tree;
 pub mod two_factor;
+pub mod webhooks;
 
 use uuid::Uuid;
 

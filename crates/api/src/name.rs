@@ -186,6 +186,58 @@ impl FromStr for ConnectionName {
     }
 }
 
+/// `communities/{community}/webhooks/{webhook}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WebhookName {
+    /// Whose it is.
+    pub community: CommunityName,
+    /// The id of the webhook.
+    pub id: Uuid,
+}
+
+impl fmt::Display for WebhookName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/webhooks/{}", self.community, self.id)
+    }
+}
+
+impl FromStr for WebhookName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        parse_child(text, "/webhooks/")
+            .and_then(|(community, id)| Some(Self { community, id: canonical_uuid(id)? }))
+            .ok_or(InvalidName { pattern: "communities/{community}/webhooks/{webhook}" })
+    }
+}
+
+/// `communities/{community}/webhooks/{webhook}/deliveries/{delivery}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WebhookDeliveryName {
+    /// To which webhook.
+    pub webhook: WebhookName,
+    /// The id of the delivery.
+    pub id: Uuid,
+}
+
+impl fmt::Display for WebhookDeliveryName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/deliveries/{}", self.webhook, self.id)
+    }
+}
+
+impl FromStr for WebhookDeliveryName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        text.split_once("/deliveries/")
+            .and_then(|(webhook, id)| Some(Self { webhook: webhook.parse().ok()?, id: canonical_uuid(id)? }))
+            .ok_or(InvalidName {
+                pattern: "communities/{community}/webhooks/{webhook}/deliveries/{delivery}",
+            })
+    }
+}
+
 /// `communities/{community}/members/{user}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MemberName {
@@ -259,6 +311,8 @@ mod tests {
     fn names_survive_a_round_trip() {
         let invitation = format!("communities/{ID}/invitations/{ID}");
         assert_eq!(invitation.parse::<InvitationName>().unwrap().to_string(), invitation);
+        let delivery = format!("communities/{ID}/webhooks/{ID}/deliveries/{ID}");
+        assert_eq!(delivery.parse::<WebhookDeliveryName>().unwrap().to_string(), delivery);
         let role = format!("communities/{ID}/roles/manage_member");
         assert_eq!(role.parse::<RoleName>().unwrap().to_string(), role);
         let member = format!("communities/{ID}/members/{ID}");

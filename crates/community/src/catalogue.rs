@@ -65,7 +65,7 @@ pub(crate) const REPRESENT: &str = "serviceAccounts.represent";
 
 /// Usher's own permissions. A migration puts them into the catalogue: whoever adds one here adds a step that
 /// calls [`insert_own`] again.
-const OWN: [(&str, Category, &str); 26] = [
+const OWN: [(&str, Category, &str); 30] = [
     (COMMUNITIES_GET, Category::View, "See the community."),
     (COMMUNITIES_UPDATE, Category::Admin, "Change the name, description and web site of the community."),
     (COMMUNITIES_CREATE, Category::Admin, "Create managed communities inside the community."),
@@ -99,6 +99,10 @@ const OWN: [(&str, Category, &str); 26] = [
     (API_KEYS_CREATE, Category::Admin, "Create API keys."),
     (API_KEYS_REVOKE, Category::Admin, "Revoke API keys."),
     (CONNECTIONS_MANAGE, Category::Admin, "Connect identity providers that people sign in by."),
+    ("webhooks.list", Category::Admin, "See the webhooks of the community, and what they were told."),
+    ("webhooks.create", Category::Admin, "Have web servers told what happens in the community."),
+    ("webhooks.update", Category::Admin, "Change webhooks and their secrets, and have them told again."),
+    ("webhooks.delete", Category::Admin, "Delete webhooks."),
     (REPRESENT, Category::Admin, "Act on behalf of people, as a service account, within what both may do."),
 ];
 

@@ -25,6 +25,7 @@ mod m0023_extend_settings;
 mod m0024_create_seat_reservation;
 mod m0025_create_program;
 mod m0026_add_annotations;
+mod m0027_insert_webhooks_permissions;
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0024_create_seat_reservation::Migration));
         steps.push(Box::new(m0025_create_program::Migration));
         steps.push(Box::new(m0026_add_annotations::Migration));
+        steps.push(Box::new(m0027_insert_webhooks_permissions::Migration));
         steps
     }
 }

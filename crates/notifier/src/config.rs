@@ -41,6 +41,8 @@ pub struct Config {
     pub mailbox_directory: Option<PathBuf>,
     /// The mail server.
     pub smtp: Option<SmtpConfig>,
+    /// Endpoints of communities.
+    pub webhooks: WebhooksConfig,
 }
 
 impl Default for Config {
@@ -58,6 +60,7 @@ impl Default for Config {
             unknown_mailbox_pause: Duration::from_hours(24),
             mailbox_directory: None,
             smtp: None,
+            webhooks: WebhooksConfig::default(),
         }
     }
 }
@@ -90,6 +93,37 @@ pub struct DkimConfig {
     pub domain: Option<String>,
     /// A file with the private key: RSA in PKCS#1, or Ed25519 in PKCS#8.
     pub private_key_file: PathBuf,
+}
+
+/// `[notifier.webhooks]`: endpoints of communities that are told of events.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Whether endpoints may have private addresses, this machine's among them, and be called by plain HTTP. For development, and
+    /// where all who may make webhooks are trusted with the network of the notifier.
+    pub allow_private: bool,
+    /// How many deliveries a process makes at a time, at least 1.
+    pub concurrent_deliveries: u32,
+    /// How many of them go to one webhook at a time, at least 1.
+    pub concurrent_deliveries_per_webhook: u32,
+    /// A webhook is disabled when no attempt has succeeded for so long.
+    #[serde(with = "humantime_serde")]
+    pub disable_after: Duration,
+    /// How long deliveries are kept after they ended.
+    #[serde(with = "humantime_serde")]
+    pub keep_deliveries: Duration,
+}
+
+impl Default for WebhooksConfig {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            concurrent_deliveries: 16,
+            concurrent_deliveries_per_webhook: 4,
+            disable_after: Duration::from_hours(5 * 24),
+            keep_deliveries: Duration::from_hours(30 * 24),
+        }
+    }
 }
 
 /// `[notifier.smtp]`: the mail server.

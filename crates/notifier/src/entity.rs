@@ -3,3 +3,5 @@
 pub mod dead_letter;
 pub mod delivery;
 pub mod suppression;
+pub mod webhook;
+pub mod webhook_delivery;

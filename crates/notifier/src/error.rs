@@ -2,7 +2,9 @@
 
 use sea_orm::DbErr;
 use tonic::{Code, Status};
-use usher_api::name::{DeadLetterName, DeliveryName, SuppressionName};
+use usher_api::name::{
+    CommunityName, DeadLetterName, DeliveryName, SuppressionName, WebhookDeliveryName, WebhookName,
+};
 use usher_api::notifier::ErrorReason;
 use usher_runtime::{Failure, Refusal};
 
@@ -24,6 +26,21 @@ pub enum Error {
     /// It was redriven.
     #[error("the dead letter was redriven before")]
     DeadLetterRedriven(DeadLetterName),
+    /// No such webhook.
+    #[error("the community has no such webhook")]
+    WebhookNotFound(WebhookName),
+    /// No room.
+    #[error("the community has as many webhooks as it may")]
+    WebhookLimitReached(CommunityName),
+    /// It is told nothing.
+    #[error("the webhook is disabled")]
+    WebhookDisabled(WebhookName),
+    /// No such delivery to the webhook.
+    #[error("there is no such delivery to the webhook")]
+    WebhookDeliveryNotFound(WebhookDeliveryName),
+    /// It arrived, or is on its way.
+    #[error("the delivery arrived, or is on its way")]
+    WebhookDeliveryNotEnded(WebhookDeliveryName),
     /// What any RPC can answer with.
     #[error(transparent)]
     Shared(#[from] Failure),
@@ -32,11 +49,16 @@ pub enum Error {
 impl Error {
     fn code(&self) -> Code {
         match self {
-            Self::DeliveryNotFound(_) | Self::SuppressionNotFound(_) | Self::DeadLetterNotFound(_) => {
-                Code::NotFound
-            }
+            Self::DeliveryNotFound(_)
+            | Self::SuppressionNotFound(_)
+            | Self::DeadLetterNotFound(_)
+            | Self::WebhookNotFound(_)
+            | Self::WebhookDeliveryNotFound(_) => Code::NotFound,
             Self::SuppressionExists(_) => Code::AlreadyExists,
-            Self::DeadLetterRedriven(_) => Code::FailedPrecondition,
+            Self::DeadLetterRedriven(_)
+            | Self::WebhookLimitReached(_)
+            | Self::WebhookDisabled(_)
+            | Self::WebhookDeliveryNotEnded(_) => Code::FailedPrecondition,
             // Never asked: the shared refusals have codes of their own.
             Self::Shared(_) => Code::Internal,
         }
@@ -49,6 +71,11 @@ impl Error {
             Self::SuppressionExists(_) => ErrorReason::SuppressionExists,
             Self::DeadLetterNotFound(_) => ErrorReason::DeadLetterNotFound,
             Self::DeadLetterRedriven(_) => ErrorReason::DeadLetterRedriven,
+            Self::WebhookNotFound(_) => ErrorReason::WebhookNotFound,
+            Self::WebhookLimitReached(_) => ErrorReason::WebhookLimitReached,
+            Self::WebhookDisabled(_) => ErrorReason::WebhookDisabled,
+            Self::WebhookDeliveryNotFound(_) => ErrorReason::WebhookDeliveryNotFound,
+            Self::WebhookDeliveryNotEnded(_) => ErrorReason::WebhookDeliveryNotEnded,
             Self::Shared(_) => ErrorReason::Unspecified,
         }
     }
@@ -61,6 +88,13 @@ impl Error {
             }
             Self::DeadLetterNotFound(name) | Self::DeadLetterRedriven(name) => {
                 vec![("dead_letter", name.to_string())]
+            }
+            Self::WebhookNotFound(name) | Self::WebhookDisabled(name) => {
+                vec![("webhook", name.to_string())]
+            }
+            Self::WebhookLimitReached(name) => vec![("community", name.to_string())],
+            Self::WebhookDeliveryNotFound(name) | Self::WebhookDeliveryNotEnded(name) => {
+                vec![("delivery", name.to_string())]
             }
             Self::Shared(_) => Vec::new(),
         }

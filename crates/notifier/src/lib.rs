@@ -1,4 +1,4 @@
-//! Mails about what happened.
+//! Mails and webhooks about what happened.
 //!
 //! | file | what is in it |
 //! |---|---|
@@ -9,8 +9,10 @@
 //! | `compose.rs` | a delivery becomes a letter: what there is to say, asked for when it leaves |
 //! | `letter.rs`, `letter/`, `../templates/` | what is written, in every language, and the headers around it |
 //! | `preview.rs` | all mails as files to look at |
-//! | `line.rs`, `domains.rs` | when none are sent for a while; not too many to one place |
+//! | `line.rs`, `places.rs` | when none are sent for a while; not too many to one place |
 //! | `mailer.rs`, `smtp.rs`, `smtp/` | how it leaves: into a folder, or to a mail server |
+//! | `webhook.rs`, `webhook/` | endpoints of communities that are told of events |
+//! | `access.rs` | who may see and change those |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/`, `newest_first.rs` | the RPCs, one file each; what their lists have in common |
 //! | `entity/`, `migration/` | the tables |
@@ -18,10 +20,10 @@
 //! An event is acknowledged when its delivery is a row, so that neither the broker nor a slow mail server decides whether a
 //! mail is sent. The link is asked for when the mail is about to leave, and is nowhere else than in the mail.
 
+mod access;
 mod compose;
 mod config;
 mod dead_letter;
-mod domains;
 mod entity;
 mod error;
 mod letter;
@@ -29,31 +31,35 @@ mod line;
 mod mailer;
 mod migration;
 mod newest_first;
+mod places;
 mod preview;
 mod rpc;
 mod sender;
 mod smtp;
 mod subscriber;
 mod suppression;
+mod webhook;
 
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
+use usher_api::community::community_service_client::CommunityServiceClient;
 use usher_api::identity::identity_service_client::IdentityServiceClient;
 use usher_api::invitation::invitation_service_client::InvitationServiceClient;
 use usher_api::notifier::notifier_service_server::NotifierServiceServer;
 use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
 
-pub use config::{Config, DkimConfig, SmtpConfig, Tls};
+pub use config::{Config, DkimConfig, SmtpConfig, Tls, WebhooksConfig};
 pub use error::Error;
 pub use migration::Migrator;
 pub use preview::preview;
 
-use domains::Domains;
 use letter::Letters;
 use line::Line;
 use mailer::Mailer;
+use places::Places;
+use webhook::Webhooks;
 
 /// The notifier service. Clones share everything.
 #[derive(Clone)]
@@ -68,16 +74,17 @@ pub struct Notifier {
     letters: Letters,
     mailer: Mailer,
     line: Line,
-    domains: Domains,
+    domains: Places,
     /// Fires when there may be something to send, or somebody free to send it.
     wake: Arc<Notify>,
+    webhooks: Webhooks,
 }
 
 /// The largest request: 64 KiB, far above any filter.
 const MAX_REQUEST_BYTES: usize = 1 << 16;
 
 impl Notifier {
-    /// The service, which calls the identity and invitation services as `notifier`.
+    /// The service, which calls the other services as `notifier`.
     ///
     /// # Errors
     /// A setting that is missing or cannot work, by name.
@@ -85,6 +92,7 @@ impl Notifier {
         foundation: Foundation,
         config: Config,
         identity: IdentityServiceClient<Transport>,
+        community: CommunityServiceClient<Transport>,
         invitation: InvitationServiceClient<Transport>,
     ) -> Result<Self, String> {
         for (name, value) in [
@@ -98,9 +106,10 @@ impl Notifier {
         let sender = config.sender()?;
         let mailer = Mailer::new(&config, sender.email.domain())?;
         let letters = Letters::new(&config, sender)?;
+        let webhooks = Webhooks::new(&config.webhooks, community)?;
         let Foundation { database, clock, random, sealing } = foundation;
         let (wake, line) = (Arc::default(), Line::default());
-        let domains = Domains::new(config.concurrent_mails_per_domain);
+        let domains = Places::new(config.concurrent_mails_per_domain);
         Ok(Self {
             database,
             clock,
@@ -114,6 +123,7 @@ impl Notifier {
             line,
             domains,
             wake,
+            webhooks,
         })
     }
 
@@ -130,7 +140,7 @@ impl Notifier {
         self.line.flows()
     }
 
-    /// Begins to consume events, to send mails, and to publish what became of them.
+    /// Begins to consume events, to send mails and tell webhooks, and to publish what became of them.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
         let (database, bus_of_relay) = (self.database.clone(), bus.clone());
         workers.spawn("notifier-relay", move |stop| {
@@ -138,7 +148,11 @@ impl Notifier {
         });
         bus.subscribe(subscriber::of_invitations(self.clone()), workers);
         bus.subscribe(subscriber::of_accounts(self.clone()), workers);
+        bus.subscribe(webhook::subscriber::of_communities(self.clone()), workers);
+        bus.subscribe(webhook::subscriber::of_invitations(self.clone()), workers);
         let service = self.clone();
         workers.spawn("notifier-sender", move |stop| sender::run(service.clone(), stop));
+        let service = self.clone();
+        workers.spawn("notifier-courier", move |stop| webhook::courier::run(service.clone(), stop));
     }
 }

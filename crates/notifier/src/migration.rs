@@ -6,6 +6,8 @@ mod m0003_create_suppression;
 mod m0004_create_given_up_mail;
 mod m0005_add_kind;
 mod m0006_add_domain_key;
+mod m0007_create_webhook;
+mod m0008_create_webhook_delivery;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +24,8 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0004_create_given_up_mail::Migration));
         steps.push(Box::new(m0005_add_kind::Migration));
         steps.push(Box::new(m0006_add_domain_key::Migration));
+        steps.push(Box::new(m0007_create_webhook::Migration));
+        steps.push(Box::new(m0008_create_webhook_delivery::Migration));
         steps
     }
 }

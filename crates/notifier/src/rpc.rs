@@ -1,12 +1,22 @@
 //! What can be called. One file for each RPC.
 
 mod create_suppression;
+mod create_webhook;
 mod delete_suppression;
+mod delete_webhook;
 mod get_delivery;
+mod get_webhook;
+mod get_webhook_delivery;
 mod list_dead_letters;
 mod list_deliveries;
 mod list_suppressions;
+mod list_webhook_deliveries;
+mod list_webhooks;
 mod redrive_dead_letter;
+mod redrive_webhook_delivery;
+mod rotate_webhook_secret;
+mod test_webhook;
+mod update_webhook;
 
 use tonic::Request;
 use usher_api::notifier as pb;
@@ -75,5 +85,82 @@ impl NotifierService for Notifier {
     ) -> Answer<pb::RedriveDeadLetterResponse> {
         let (caller, message) = open(request);
         answer(redrive_dead_letter::redrive_dead_letter(self, &caller, message).await)
+    }
+
+    async fn create_webhook(
+        &self,
+        request: Request<pb::CreateWebhookRequest>,
+    ) -> Answer<pb::CreateWebhookResponse> {
+        let (caller, message) = open(request);
+        answer(create_webhook::create_webhook(self, &caller, message).await)
+    }
+
+    async fn get_webhook(&self, request: Request<pb::GetWebhookRequest>) -> Answer<pb::GetWebhookResponse> {
+        let (caller, message) = open(request);
+        answer(get_webhook::get_webhook(self, &caller, message).await)
+    }
+
+    async fn list_webhooks(
+        &self,
+        request: Request<pb::ListWebhooksRequest>,
+    ) -> Answer<pb::ListWebhooksResponse> {
+        let (caller, message) = open(request);
+        answer(list_webhooks::list_webhooks(self, &caller, message).await)
+    }
+
+    async fn update_webhook(
+        &self,
+        request: Request<pb::UpdateWebhookRequest>,
+    ) -> Answer<pb::UpdateWebhookResponse> {
+        let (caller, message) = open(request);
+        answer(update_webhook::update_webhook(self, &caller, message).await)
+    }
+
+    async fn delete_webhook(
+        &self,
+        request: Request<pb::DeleteWebhookRequest>,
+    ) -> Answer<pb::DeleteWebhookResponse> {
+        let (caller, message) = open(request);
+        answer(delete_webhook::delete_webhook(self, &caller, message).await)
+    }
+
+    async fn rotate_webhook_secret(
+        &self,
+        request: Request<pb::RotateWebhookSecretRequest>,
+    ) -> Answer<pb::RotateWebhookSecretResponse> {
+        let (caller, message) = open(request);
+        answer(rotate_webhook_secret::rotate_webhook_secret(self, &caller, message).await)
+    }
+
+    async fn test_webhook(
+        &self,
+        request: Request<pb::TestWebhookRequest>,
+    ) -> Answer<pb::TestWebhookResponse> {
+        let (caller, message) = open(request);
+        answer(test_webhook::test_webhook(self, &caller, message).await)
+    }
+
+    async fn get_webhook_delivery(
+        &self,
+        request: Request<pb::GetWebhookDeliveryRequest>,
+    ) -> Answer<pb::GetWebhookDeliveryResponse> {
+        let (caller, message) = open(request);
+        answer(get_webhook_delivery::get_webhook_delivery(self, &caller, message).await)
+    }
+
+    async fn list_webhook_deliveries(
+        &self,
+        request: Request<pb::ListWebhookDeliveriesRequest>,
+    ) -> Answer<pb::ListWebhookDeliveriesResponse> {
+        let (caller, message) = open(request);
+        answer(list_webhook_deliveries::list_webhook_deliveries(self, &caller, message).await)
+    }
+
+    async fn redrive_webhook_delivery(
+        &self,
+        request: Request<pb::RedriveWebhookDeliveryRequest>,
+    ) -> Answer<pb::RedriveWebhookDeliveryResponse> {
+        let (caller, message) = open(request);
+        answer(redrive_webhook_delivery::redrive_webhook_delivery(self, &caller, message).await)
     }
 }

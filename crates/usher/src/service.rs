@@ -14,7 +14,7 @@ pub enum Service {
     Community,
     /// Invitations.
     Invitation,
-    /// Mails.
+    /// Mails and webhooks.
     Notifier,
 }
 
@@ -49,7 +49,7 @@ impl Service {
             Self::Identity => &[],
             Self::Community => &[Self::Identity],
             Self::Invitation => &[Self::Identity, Self::Community],
-            Self::Notifier => &[Self::Identity, Self::Invitation],
+            Self::Notifier => &[Self::Identity, Self::Community, Self::Invitation],
         }
     }
 

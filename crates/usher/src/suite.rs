@@ -108,8 +108,9 @@ fn notifier(
 ) -> Result<Option<Notifier>, Trouble> {
     let Some(foundation) = foundation(config, databases, Service::Notifier)? else { return Ok(None) };
     let identity = IdentityServiceClient::new(neighbours.way(Service::Notifier, Service::Identity)?);
+    let community = CommunityServiceClient::new(neighbours.way(Service::Notifier, Service::Community)?);
     let invitation = InvitationServiceClient::new(neighbours.way(Service::Notifier, Service::Invitation)?);
-    let notifier = Notifier::new(foundation, config.notifier.clone(), identity, invitation);
+    let notifier = Notifier::new(foundation, config.notifier.clone(), identity, community, invitation);
     notifier.map(Some).map_err(Trouble::setting)
 }
 

@@ -18,6 +18,7 @@ use crate::support::acts::{delete_community, member_name, suspend_community, sus
 use crate::support::keys::{account, key};
 use crate::support::people::{Person, admin};
 use crate::support::tree::{Tree, community, grant, invite, member, mssp, role as custom_role, token};
+use crate::support::webhooks::{test_webhook, webhook};
 use crate::support::{address, request_id};
 
 /// The code that each kind of caller gets, and the request, with `{…}` where something of the scene goes.
@@ -117,6 +118,11 @@ impl Scene {
                 suspend_member(&self.admin, self.community(), &user).await;
                 member_name(self.community(), &user)
             }
+            "{webhook}" => self.webhook(user, role).await,
+            "{webhook_delivery}" => {
+                let webhook = self.webhook(user, role).await;
+                test_webhook(&self.admin, &webhook).await.expect("it waits").name
+            }
             _ => panic!("nothing goes into {place}"),
         }
     }
@@ -140,6 +146,12 @@ impl Scene {
         name
     }
 
+    /// A webhook that nobody answers, of another community inside: one has so many at most.
+    async fn webhook(&self, user: &str, role: Option<&str>) -> String {
+        let community = self.community_with(user, role).await;
+        webhook(&self.admin, &community, "http://127.0.0.1:1/", &["settings.*"]).await.0.name
+    }
+
     /// A guest of the community.
     async fn member(&self) -> String {
         let user = somebody();
@@ -149,7 +161,7 @@ impl Scene {
 }
 
 /// Places in requests for things that are made for each call.
-const PLACES: [&str; 11] = [
+const PLACES: [&str; 13] = [
     "{invitation}",
     "{token}",
     "{fresh}",
@@ -161,6 +173,8 @@ const PLACES: [&str; 11] = [
     "{newcomer}",
     "{member}",
     "{suspended_member}",
+    "{webhook}",
+    "{webhook_delivery}",
 ];
 
 /// The role of a kind of caller in the community.

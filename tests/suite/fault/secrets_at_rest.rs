@@ -10,14 +10,17 @@ use usher_api::identity::{
     StartPasskeyAuthenticationRequest, StartPasskeyRegistrationRequest, StartTotpEnrollmentRequest,
 };
 use usher_api::invitation::{AcceptInvitationRequest, Registration};
+use usher_api::notifier::RotateWebhookSecretRequest;
 
 use super::new_folder;
 use crate::support::authenticator::{Key, Manner};
+use crate::support::endpoint::Endpoint;
 use crate::support::keys::key;
 use crate::support::mail::{Mail, mails};
 use crate::support::people::{Person, TERMS, admin_of};
 use crate::support::tree::{grant, managed, offer};
 use crate::support::two_factor::App;
+use crate::support::webhooks::{test_webhook, webhook};
 use crate::support::{address, request_id};
 
 const PASSWORD: &str = "nobody writes this sentence down";
@@ -95,6 +98,7 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
     let link = forget_password(suite, email).await;
     let mut secrets = two_steps(&suite.description, email).await;
     secrets.extend(give_keys(&admin, &community).await);
+    secrets.extend(tell_endpoints(&admin, &community).await);
     secrets.extend([
         link,
         LAST_PASSWORD.to_owned(),
@@ -110,6 +114,22 @@ async fn join_by_mail(suite: &Suite, email: &str) -> Vec<String> {
         suite.description.admin_password.clone(),
     ]);
     secrets
+}
+
+/// Has an endpoint told what happens, by two secrets that sign, and returns them.
+async fn tell_endpoints(admin: &Person, community: &str) -> [String; 2] {
+    let endpoint = Endpoint::new().await;
+    let (made, first) = webhook(admin, community, &endpoint.url, &["settings.*"]).await;
+    let request = RotateWebhookSecretRequest {
+        name: made.name.clone(),
+        request_id: request_id(),
+        ..RotateWebhookSecretRequest::default()
+    };
+    let second = admin.caller.notifier().rotate_webhook_secret(request).await.unwrap().into_inner().secret;
+    test_webhook(admin, &made.name).await.unwrap();
+    let post = endpoint.when("webhook.tested", 1).await.remove(0);
+    assert!(post.signed_by(&first).1 && post.signed_by(&second).1);
+    [first, second].map(|secret| secret.trim_start_matches("whsec_").to_owned())
 }
 
 /// Gives programs two keys, one of which is used, and returns their secrets.

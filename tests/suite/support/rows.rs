@@ -146,6 +146,47 @@ pub async fn tell_again(kind: &str, resource: &str) {
     execute(sql, [kind.into(), resource.into()]).await;
 }
 
+/// Lets the next attempt of all deliveries to a webhook come, whoever waits or died over them.
+pub async fn let_the_attempts_come(webhook: &str) {
+    let sql = "UPDATE webhook_delivery SET available_time = 0 WHERE webhook_id = $1 AND end_time IS NULL";
+    execute_in(Service::Notifier, sql, [id(webhook).into()]).await;
+}
+
+/// Waits until a delivery to a webhook is skipped, where nobody may ask.
+pub async fn when_skipped(delivery: &str) {
+    until("the delivery is skipped", || async {
+        let database = database(Service::Notifier).await;
+        let sql = "SELECT count(*) FROM webhook_delivery WHERE id = $1 AND state = 'skipped'";
+        let values = [id(delivery).into()];
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        let row = database.query_one_raw(statement).await.expect("the statement runs")?;
+        (row.try_get_by_index::<i64>(0) == Ok(1)).then_some(())
+    })
+    .await;
+}
+
+/// Makes a delivery to a webhook one that was tried so often.
+pub async fn set_attempts(delivery: &str, attempts: i32) {
+    let sql = "UPDATE webhook_delivery SET attempts = $1 WHERE id = $2";
+    execute_in(Service::Notifier, sql, [attempts.into(), id(delivery).into()]).await;
+}
+
+/// Makes it `time` since an attempt on a webhook succeeded.
+pub async fn age_failure(webhook: &str, time: Duration) {
+    let sql = "UPDATE webhook SET failing_since = $1 WHERE id = $2 AND failing_since IS NOT NULL";
+    execute_in(Service::Notifier, sql, [ago(time), id(webhook).into()]).await;
+}
+
+/// How often the notifier told a fact about a resource.
+pub async fn told_by_notifier(kind: &str, resource: &str) -> i64 {
+    let database = database(Service::Notifier).await;
+    let sql = "SELECT count(*) FROM outbox WHERE kind = $1 AND resource = $2";
+    let values = [kind.into(), resource.into()];
+    let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+    let row = database.query_one_raw(statement).await.expect("the statement runs");
+    row.and_then(|row| row.try_get_by_index(0).ok()).expect("there is a number")
+}
+
 /// Lets the time come at which nobody can accept an invitation any more.
 pub async fn let_the_invitation_end(name: &str) {
     let sql = "UPDATE invitation SET expire_time = $1 WHERE id = $2";
