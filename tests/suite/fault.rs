@@ -8,6 +8,7 @@ mod crash_while_accepting;
 mod import;
 mod key_rotation;
 mod lost_events;
+mod lost_message;
 mod mail_server_away;
 mod one_end_wins;
 mod outage;

@@ -26,6 +26,7 @@
 //! | `withdrawal.rs`, `supersession.rs` | invitations that end with a membership, or by one |
 //! | `sweeper.rs` | expiry made visible, interrupted acceptances completed |
 //! | `housekeeping.rs` | reminders, and what is known of people destroyed |
+//! | `lost_mail.rs` | mails that were asked for and of which nothing is heard |
 //! | `entity/`, `migration/` | the tables |
 //!
 //! Authority is the community service's to judge and accounts are the identity service's: both are asked before a change
@@ -48,6 +49,7 @@ mod inviter;
 mod judging;
 mod lifecycle;
 mod limits;
+mod lost_mail;
 mod migration;
 mod offer;
 mod parse;

@@ -12,6 +12,7 @@ mod m0009_index_invitation;
 mod m0010_create_history;
 mod m0011_keep_house;
 mod m0012_add_inviting_programs;
+mod m0013_index_mails;
 
 use sea_orm_migration::prelude::*;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0010_create_history::Migration));
         steps.push(Box::new(m0011_keep_house::Migration));
         steps.push(Box::new(m0012_add_inviting_programs::Migration));
+        steps.push(Box::new(m0013_index_mails::Migration));
         steps
     }
 }

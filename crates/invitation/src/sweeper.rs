@@ -1,9 +1,10 @@
-//! Expiry made visible, interrupted acceptances completed, and the house kept. Never a gate: what has expired is refused before the sweeper
-//! comes by. Any number of sweepers work side by side.
+//! Expiry made visible, interrupted acceptances completed, lost mails asked for again, and the house kept. Never a gate: what has
+//! expired is refused before the sweeper comes by. Any number of sweepers work side by side.
 
 use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use usher_runtime::database;
 use usher_runtime::rpc::error_chain;
@@ -12,14 +13,21 @@ use crate::Invitation;
 use crate::acceptance;
 use crate::entity::invitation::{Column, Entity, State};
 use crate::error::Error;
-use crate::{housekeeping, lifecycle};
+use crate::{housekeeping, lifecycle, lost_mail};
 
 /// How many invitations one round takes.
 const BATCH: u64 = 100;
 
 /// Sweeps until `stop`.
 pub(crate) async fn run(service: Invitation, stop: CancellationToken) {
+    let mut next_search = Instant::now();
     while !stop.is_cancelled() {
+        if Instant::now() >= next_search {
+            next_search = Instant::now() + lost_mail::INTERVAL;
+            if let Err(error) = lost_mail::ask_again(&service).await {
+                tracing::warn!(error = error_chain(&error), "sweeper looks for lost mails later");
+            }
+        }
         let rounds = [
             expire_overdue(&service).await,
             complete_claims(&service).await,
