@@ -60,7 +60,7 @@ impl Asked {
         judged: &Judged,
         prefix: &str,
     ) -> Result<Terms, Error> {
-        judged.require_allowed(&self.words, &service.config)?;
+        judged.require_allowed(&self.words.message, &service.config)?;
         let life = judged.life(self.ttl, &service.config, prefix)?;
         Ok(self.terms_of(root, inviter, judged, life))
     }
@@ -75,7 +75,7 @@ impl Asked {
         prefix: &str,
     ) -> (Terms, Vec<Error>) {
         let mut refusals = Vec::new();
-        refusals.extend(judged.require_allowed(&self.words, &service.config).err());
+        refusals.extend(judged.require_allowed(&self.words.message, &service.config).err());
         let life = judged.life(self.ttl, &service.config, prefix);
         let (life, refusal) = match life {
             Ok(life) => (life, None),

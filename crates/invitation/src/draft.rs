@@ -158,7 +158,11 @@ impl Terms {
 }
 
 /// One row for each community. The one place where grants become rows.
-fn grant_rows(id: Uuid, email_canonical: &str, grants: &[Grant]) -> Result<Vec<grant::Model>, Error> {
+pub(crate) fn grant_rows(
+    id: Uuid,
+    email_canonical: &str,
+    grants: &[Grant],
+) -> Result<Vec<grant::Model>, Error> {
     let mut rows = Vec::with_capacity(grants.len());
     for (position, grant) in grants.iter().enumerate() {
         let community: CommunityName = grant.community.parse().map_err(Failure::internal)?;
@@ -343,13 +347,21 @@ fn others_like(grants: &[grant::Model]) -> Condition {
 
 /// What is in the way of an invitation that is not to be written.
 pub(crate) async fn look(service: &Invitation, terms: &Terms, guest: &Guest) -> Result<Option<Error>, Error> {
-    let offer = terms.grant_rows(guest)?;
+    look_beside(service, terms.root, &terms.grant_rows(guest)?).await
+}
+
+/// What is in the way of an invitation under `root` that is to offer `grants`, and is not to be changed.
+pub(crate) async fn look_beside(
+    service: &Invitation,
+    root: CommunityName,
+    grants: &[grant::Model],
+) -> Result<Option<Error>, Error> {
     let database = &*service.database;
-    for other in grant::Entity::find().filter(others_like(&offer)).all(database).await? {
+    for other in grant::Entity::find().filter(others_like(grants)).all(database).await? {
         let row = invitation::Entity::find_by_id(other.invitation_id).one(database).await?;
         let pending = invitation::State::Pending;
         if row.is_some_and(|row| row.state_at(service.clock.now()) == pending) {
-            return Ok(Some(already_pending(terms.root, &other)));
+            return Ok(Some(already_pending(root, &other)));
         }
     }
     Ok(None)

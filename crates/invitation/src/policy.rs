@@ -15,11 +15,10 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::entity::{grant, invitation};
 use crate::error::Error;
-use crate::words::Words;
 use crate::{Invitation, access};
 
 /// What is to be judged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Question<'a> {
     pub(crate) root: CommunityName,
     pub(crate) permission: &'a str,
@@ -154,8 +153,8 @@ impl Judged {
     }
 
     /// Refuses a message that a community does not allow.
-    pub(crate) fn require_allowed(&self, words: &Words, config: &Config) -> Result<(), Error> {
-        if words.message.is_empty() {
+    pub(crate) fn require_allowed(&self, message: &str, config: &Config) -> Result<(), Error> {
+        if message.is_empty() {
             return Ok(());
         }
         let communities = self.mute(config);

@@ -1,4 +1,4 @@
-//! What an invitation would be, without writing it: the answer to `validate_only`.
+//! What an invitation would be, or become, without writing it: the answer to `validate_only`.
 
 use usher_api::community::{Grant, GrantTerms};
 use usher_api::invitation::{self as pb, GrantPreview, InvitationPreview, InvitationRefusal, MailPreview};
@@ -7,6 +7,7 @@ use usher_runtime::{Caller, Failure};
 
 use crate::asked::Asked;
 use crate::draft::{self, Guest, Terms};
+use crate::entity::{grant, invitation};
 use crate::error::Error;
 use crate::policy::{self, Judged, Question};
 use crate::{Invitation, access, limits, offer, refusal};
@@ -26,33 +27,18 @@ pub(crate) async fn of_one(
     prefix: &str,
 ) -> Result<InvitationPreview, Error> {
     let inviter = caller.actor()?;
-    let question = |grants: Vec<Grant>| Question {
+    let question = Question {
         root,
         permission: access::CREATE,
-        grants,
+        grants: asked.grants.clone(),
         recipients: vec![policy::new_recipient(root, asked.guest.id, &asked.guest.email)],
         reserve: false,
     };
+    let judged = match judge(service, caller, question).await? {
+        Ok(judged) => judged,
+        Err(refusals) => return Ok(InvitationPreview { refusals, ..InvitationPreview::default() }),
+    };
     let mut refusals = Vec::new();
-    let judged = match policy::judge(service, caller, question(asked.grants.clone())).await {
-        Ok(judged) => Some(judged),
-        Err(failure) => {
-            let first = told(failure)?;
-            // Each grant by itself, to tell what is wrong with each.
-            for grant in &asked.grants {
-                if let Err(failure) = policy::judge(service, caller, question(vec![grant.clone()])).await {
-                    refusals.push(told(failure)?);
-                }
-            }
-            if refusals.is_empty() {
-                refusals.push(first);
-            }
-            None
-        }
-    };
-    let Some(judged) = judged else {
-        return Ok(InvitationPreview { refusals, ..InvitationPreview::default() });
-    };
     let (terms, wrong) = asked.terms_and_refusals(service, root, inviter, &judged, prefix);
     for error in judged.obstacles(0, &asked.guest.email).into_iter().chain(wrong) {
         refusals.push(refusal::tell(error)?);
@@ -63,6 +49,68 @@ pub(crate) async fn of_one(
     let allowances = limits::left(service, &*service.database, inviter.principal, root).await?;
     let mut preview = base(service, &terms, &judged, &asked.guest).await?;
     address(service, &mut preview, &terms, asked).await?;
+    Ok(InvitationPreview { refusals, allowances, ..preview })
+}
+
+/// What the community service says, or everything that is wrong with what is offered.
+///
+/// # Errors
+/// As [`of_one`].
+pub(crate) async fn judge(
+    service: &Invitation,
+    caller: &Caller,
+    question: Question<'_>,
+) -> Result<Result<Judged, Vec<InvitationRefusal>>, Error> {
+    let grants = question.grants.clone();
+    let first = match policy::judge(service, caller, question.clone()).await {
+        Ok(judged) => return Ok(Ok(judged)),
+        Err(failure) => told(failure)?,
+    };
+    let mut refusals = Vec::new();
+    // Each grant by itself, to tell what is wrong with each.
+    for grant in grants {
+        let alone = Question { grants: vec![grant], ..question.clone() };
+        if let Err(failure) = policy::judge(service, caller, alone).await {
+            refusals.push(told(failure)?);
+        }
+    }
+    if refusals.is_empty() {
+        refusals.push(first);
+    }
+    Ok(Err(refusals))
+}
+
+/// What cannot be done at all: `wrong` is what stands in its way besides.
+pub(crate) fn refused(
+    wrong: Vec<Error>,
+    mut refusals: Vec<InvitationRefusal>,
+) -> Result<InvitationPreview, Error> {
+    for (place, error) in wrong.into_iter().enumerate() {
+        refusals.insert(place, refusal::tell(error)?);
+    }
+    Ok(InvitationPreview { refusals, ..InvitationPreview::default() })
+}
+
+/// What an invitation that is there would become: `row` as it would be, `judged` as what it would offer was, and `wrong` with it
+/// what is. One whose mail the person would not get has none.
+pub(crate) async fn of_known(
+    service: &Invitation,
+    caller: &Caller,
+    row: &invitation::Model,
+    judged: &Judged,
+    wrong: Vec<Error>,
+) -> Result<InvitationPreview, Error> {
+    let grants = draft::grant_rows(row.id, &row.email_canonical, &judged.grants)?;
+    let pending = draft::look_beside(service, row.name().root, &grants).await?;
+    let mut refusals = Vec::new();
+    for error in wrong.into_iter().chain(pending) {
+        refusals.push(refusal::tell(error)?);
+    }
+    let email = row.email.parse().map_err(Failure::internal)?;
+    let mailed = limits::may_mail(service, &email).await?;
+    let inviter = caller.actor()?.principal;
+    let allowances = limits::left(service, &*service.database, inviter, row.name().root).await?;
+    let preview = describe(service, row, &grants, judged, mailed).await?;
     Ok(InvitationPreview { refusals, allowances, ..preview })
 }
 
@@ -84,13 +132,23 @@ pub(crate) async fn base(
     guest: &Guest,
 ) -> Result<InvitationPreview, Error> {
     let (row, grants) = terms.unwritten(service, guest)?;
-    let offer = offer::describe(service, &row, &grants).await?;
+    describe(service, &row, &grants, judged, terms.notify).await
+}
+
+async fn describe(
+    service: &Invitation,
+    row: &invitation::Model,
+    grants: &[grant::Model],
+    judged: &Judged,
+    mailed: bool,
+) -> Result<InvitationPreview, Error> {
+    let offer = offer::describe(service, row, grants).await?;
     let names = offer.communities.iter().map(|community| community.display_name.as_str());
     let shown = judged.grants.iter().zip(&judged.terms).zip(names);
     Ok(InvitationPreview {
         grants: shown.map(|((grant, terms), name)| of_grant(grant, terms, name)).collect(),
         expire_time: offer.expire_time,
-        mail: terms.notify.then(|| MailPreview { template: TEMPLATE.to_owned(), offer: Some(offer) }),
+        mail: mailed.then(|| MailPreview { template: TEMPLATE.to_owned(), offer: Some(offer) }),
         ..InvitationPreview::default()
     })
 }

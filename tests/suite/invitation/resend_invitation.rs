@@ -1,10 +1,12 @@
 use prost_types::Duration;
 use sandbox::until;
 use tonic::Code;
+use usher_api::community::{CommunitySettings, PersonalMessages};
 use usher_api::invitation::{
     InvitationState, ResendInvitationRequest, ResendInvitationResponse, RevokeInvitationRequest,
 };
 
+use crate::support::acts::set_community;
 use crate::support::mail::arrived;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
@@ -138,4 +140,52 @@ async fn bad_fields_and_stale_etags_are_refused() {
     refused_fields(resend(&admin, bad).await, &["ttl", "request_id"]);
     let stale = ResendInvitationRequest { etag: "stale".to_owned(), ..request(&invitation.name) };
     refused(resend(&admin, stale).await, Code::Aborted, "ETAG_MISMATCH");
+}
+
+#[tokio::test]
+async fn looking_tells_what_would_be_sent_and_sends_nothing() {
+    let (admin, email) = (admin().await, address("guest"));
+    let community = managed(&admin).await;
+    let manager = member(&admin, &community, &community, &["manage_member"]).await;
+    let (name, _) = expired(&admin, &community, &email, vec![grant(&community, &["guest"])]).await;
+    let look = async |person: &Person, request: ResendInvitationRequest| {
+        let answer =
+            resend(person, ResendInvitationRequest { validate_only: true, ..request }).await.unwrap();
+        assert!(answer.invitation.is_none());
+        answer.preview.unwrap()
+    };
+    let ttl = Some(Duration { seconds: 7_200, nanos: 0 });
+    let preview = look(&manager, ResendInvitationRequest { ttl, ..request(&name) }).await;
+    assert!(preview.refusals.is_empty(), "{preview:?}");
+    assert_eq!(preview.grants[0].grant.as_ref().unwrap().community, community);
+    let offer = preview.mail.unwrap().offer.unwrap();
+    assert_eq!((offer.email, offer.inviter_name.as_str()), (email.clone(), "Mira Okafor"));
+    assert_eq!(offer.expire_time, preview.expire_time);
+
+    // It is as it was: what comes next is in nobody's way, and then it is.
+    let newer = invite(&admin, &community, &email, vec![grant(&community, &["guest"])]).await.name;
+    let preview =
+        look(&manager, ResendInvitationRequest { etag: "stale".to_owned(), ..request(&name) }).await;
+    let reasons: Vec<&str> = preview.refusals.iter().map(|it| it.reason.as_str()).collect();
+    assert_eq!(reasons, ["ETAG_MISMATCH", "INVITATION_ALREADY_PENDING"]);
+    assert_eq!(preview.refusals[1].metadata["invitation"], newer);
+}
+
+#[tokio::test]
+async fn words_that_are_not_allowed_any_more_are_not_sent_again() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let let_messages = async |messages: PersonalMessages| {
+        let settings =
+            CommunitySettings { personal_messages: messages.into(), ..CommunitySettings::default() };
+        set_community(&admin, &community, settings).await;
+    };
+    let_messages(PersonalMessages::Allowed).await;
+    let mut first = offer(&community, &address("guest"), vec![grant(&community, &["guest"])]);
+    first.invitation.as_mut().unwrap().message = "Welcome!".to_owned();
+    let answer = admin.caller.invitation().create_invitation(first).await.unwrap().into_inner();
+    let name = answer.invitation.unwrap().name;
+    let_messages(PersonalMessages::Forbidden).await;
+    let answer = resend(&admin, request(&name)).await;
+    refused(answer, Code::FailedPrecondition, "MESSAGE_NOT_ALLOWED");
 }

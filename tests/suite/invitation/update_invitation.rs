@@ -1,3 +1,6 @@
+mod looking;
+mod words;
+
 use prost_types::{FieldMask, Timestamp};
 use tonic::{Code, Status};
 use usher_api::community::{CommunitySettings, Grant};
@@ -233,24 +236,6 @@ async fn another_live_invitation_is_not_pushed_aside() {
     );
     assert_eq!((&metadata["invitation"], &metadata["community"]), (&first.name, one));
     assert_eq!(get(&admin, &second.name).await, second);
-}
-
-#[tokio::test]
-async fn validation_alone_changes_nothing() {
-    let admin = admin().await;
-    let community = managed(&admin).await;
-    let invitation = invited(&admin, &community).await;
-    let request = set(&invitation.name, offering(vec![grant(&community, &["analyst"])]));
-    let trial = UpdateInvitationRequest { validate_only: true, ..request.clone() };
-    let would_be = update(&admin, trial.clone()).await.unwrap();
-    assert_eq!(would_be.grants[0].roles, [format!("{community}/roles/analyst")]);
-    assert_eq!(get(&admin, &invitation.name).await, invitation);
-    assert_eq!(told(&invitation.name).await, ["invitation.created"]);
-    let unknown = offering(vec![grant(&community, &["nothing"])]);
-    let trial = UpdateInvitationRequest { validate_only: true, ..set(&invitation.name, unknown) };
-    assert!(update(&admin, trial).await.is_err());
-    // The trial did not use up the request id.
-    assert_eq!(update(&admin, request).await.unwrap().grants, would_be.grants);
 }
 
 #[tokio::test]

@@ -164,6 +164,11 @@ impl Model {
         format!("{:x}-{}", self.update_time.0, self.send_count)
     }
 
+    /// Refuses whoever has seen another state of it. An empty etag is that of who does not mind.
+    pub(crate) fn require_etag(&self, etag: &str) -> Result<(), Error> {
+        if etag.is_empty() || etag == self.etag() { Ok(()) } else { Err(Error::EtagMismatch) }
+    }
+
     /// What the caller who made it wants to find again.
     pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
         serde_json::from_str(&self.annotations).unwrap_or_default()

@@ -29,9 +29,7 @@ pub(crate) async fn revoke_invitation(
         return Ok(answer);
     }
     row.require_pending(service.clock.now())?;
-    if !request.etag.is_empty() && request.etag != row.etag() {
-        return Err(Error::EtagMismatch);
-    }
+    row.require_etag(&request.etag)?;
     let row = lifecycle::revoke(service, &change, &row, RevokeReason::Requested, Some(revoker)).await?;
     let grants = grants.into_iter().map(|grant| grant::Model { live: false, ..grant }).collect::<Vec<_>>();
     let invitation = Some(row.to_proto(&grants, service.clock.now()));
