@@ -1,6 +1,7 @@
 //! The community service, one file for each RPC.
 
 mod apply_grants;
+mod assess_grants;
 mod batch_check_access;
 mod check_access;
 mod check_grants;

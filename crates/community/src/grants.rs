@@ -63,8 +63,26 @@ impl Judge {
         giver: impl Into<Actor>,
         grants: &[AskedGrant],
     ) -> Result<Self, DbErr> {
-        let communities = grants.iter().map(|grant| grant.community).collect();
-        Self::read(connection, root, giver.into(), communities, roles_of(grants).collect()).await
+        let giver = giver.into();
+        let asked = grants.iter().map(|grant| (giver, grant.community)).collect();
+        Self::read(connection, root, giver, asked, roles_of(grants).collect()).await
+    }
+
+    /// As [`Self::load`], for what several have offered: to judge for each in [`Self::turn_to`] his own.
+    pub(crate) async fn load_all(
+        connection: &impl ConnectionTrait,
+        root: CommunityName,
+        offers: &[(Actor, &[AskedGrant])],
+    ) -> Result<Option<Self>, DbErr> {
+        let Some((first, _)) = offers.first() else { return Ok(None) };
+        let asked = offers.iter().flat_map(|(giver, grants)| grants.iter().map(|it| (*giver, it.community)));
+        let roles = offers.iter().flat_map(|(_, grants)| roles_of(grants));
+        Ok(Some(Self::read(connection, root, *first, asked.collect(), roles.collect()).await?))
+    }
+
+    /// Judges what `giver` gives from now on, who must be one of those that it was loaded for.
+    pub(crate) fn turn_to(&mut self, giver: Actor) {
+        self.giver = giver;
     }
 
     /// As [`Self::load`], for grants to a member, to judge also about the roles that he has.
@@ -74,25 +92,24 @@ impl Judge {
         member: &HeldMember,
         grants: &[AskedGrant],
     ) -> Result<Self, DbErr> {
-        let communities = BTreeSet::from([member.community.row.name()]);
+        let asked = BTreeSet::from([(giver, member.community.row.name())]);
         let roles = roles_of(grants).chain(member.reaching_roles().filter_map(|(role, _)| role.custom()));
-        Self::read(connection, member.community.root.name(), giver, communities, roles.collect()).await
+        Self::read(connection, member.community.root.name(), giver, asked, roles.collect()).await
     }
 
     async fn read(
         connection: &impl ConnectionTrait,
         root: CommunityName,
         giver: Actor,
-        communities: BTreeSet<CommunityName>,
+        asked: BTreeSet<(Actor, CommunityName)>,
         roles: BTreeSet<Uuid>,
     ) -> Result<Self, DbErr> {
-        let ids = communities.iter().map(|community| community.0);
+        let ids: BTreeSet<Uuid> = asked.iter().map(|(_, community)| community.0).collect();
         let rows = community::Entity::find().filter(community::Column::Id.is_in(ids)).all(connection).await?;
         let custom_roles = role::Entity::find()
             .filter(role::Column::Id.is_in(roles.iter().copied()))
             .all(connection)
             .await?;
-        let asked = communities.into_iter().map(|community| (giver, community));
         let holdings = Holdings::load(connection, asked).await?;
         let catalogue = Catalogue::load(connection, roles.into_iter().chain(holdings.custom_roles())).await?;
         Ok(Self {
@@ -144,6 +161,11 @@ impl Judge {
         let amount: BTreeSet<&str> =
             roles.flat_map(|(role, _)| self.catalogue.permissions_of(*role)).collect();
         amount.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Whether a role of `grant` lets its holder administer something.
+    pub(crate) fn is_privileged(&self, grant: &Grant) -> bool {
+        self.permissions_of(grant).iter().any(|permission| self.catalogue.is_administrative(permission))
     }
 
     /// Whether a community that a grant names is stopped, for whomever.

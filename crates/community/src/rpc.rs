@@ -1,6 +1,7 @@
 //! What can be called. One file for each RPC; here is only the generated trait, which must be implemented in one piece.
 
 mod apply_grants;
+mod assess_grants;
 mod batch_check_access;
 mod check_access;
 mod check_grants;
@@ -353,6 +354,13 @@ impl CommunityService for Community {
     ) -> Answer<pb::ReleaseSeatsResponse> {
         let (_, message) = open(request);
         answer(release_seats::release_seats(self, message).await)
+    }
+
+    async fn assess_grants(
+        &self,
+        request: Request<pb::AssessGrantsRequest>,
+    ) -> Answer<pb::AssessGrantsResponse> {
+        answer(assess_grants::assess_grants(self, request.into_inner()).await)
     }
 
     async fn apply_grants(

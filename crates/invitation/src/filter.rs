@@ -1,13 +1,10 @@
 //! Which invitations a request speaks of.
 
-use std::time::Duration;
-
 use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, LikeExpr, Query, SelectStatement};
 use usher_api::invitation::{self as pb, InvitationRisk, InvitationState, TimeRange};
 use usher_api::name::{CommunityName, PrincipalName, RoleName};
-use usher_runtime::clock::micros;
 use usher_runtime::keyset::contains;
 use usher_runtime::{EmailAddress, Timestamp, Violations, database, fields};
 
@@ -16,9 +13,7 @@ use crate::entity::grant;
 use crate::entity::invitation::{Column, DeliveryState, Entity, State};
 use crate::housekeeping::purged_address;
 use crate::inviter::rest_on;
-
-/// How long before its end an invitation is near it.
-const NEAR: Duration = Duration::from_hours(48);
+use crate::risks::Risks;
 
 /// What is wanted of the invitations of a tree. A page token serves only the same filter.
 #[derive(Debug, Default)]
@@ -33,7 +28,7 @@ pub(crate) struct Filter {
     role: Option<String>,
     /// The first moment that is wanted, and the first after those that are.
     times: Vec<(Column, Option<Timestamp>, Option<Timestamp>)>,
-    risks: Vec<InvitationRisk>,
+    pub(crate) risks: Risks,
 }
 
 impl Filter {
@@ -63,7 +58,7 @@ impl Filter {
             inviter: named("inviter", &request.inviter, violations),
             role: role.and_then(|text| violations.check("role", role_ending(text))),
             times,
-            risks,
+            risks: Risks(risks),
         }
     }
 
@@ -86,7 +81,7 @@ impl Filter {
             .add_option(deliveries.map(|states| Column::DeliveryState.is_in(states.iter().copied())))
             .add_option(self.inviter.map(rest_on))
             .add(in_states(connection, &self.states))
-            .add_option(any(self.risks.iter().map(|risk| at_risk(connection, *risk))));
+            .add_option(self.risks.condition(connection));
         if !self.risks.is_empty() {
             condition = condition.add(in_state(connection, InvitationState::Pending));
         }
@@ -207,18 +202,6 @@ fn in_state(connection: &impl ConnectionTrait, state: InvitationState) -> Condit
         InvitationState::Revoked => stored(State::Revoked),
         InvitationState::Declined => stored(State::Declined),
         InvitationState::Unspecified => Condition::any(),
-    }
-}
-
-/// Of those that are pending.
-fn at_risk(connection: &impl ConnectionTrait, risk: InvitationRisk) -> Condition {
-    match risk {
-        InvitationRisk::NeverDelivered => Condition::all().add(Column::LastSendTime.is_null()),
-        InvitationRisk::NearExpiry => {
-            let soon = database::now(connection).add(micros(NEAR));
-            Condition::all().add(own(Column::ExpireTime).lte(soon))
-        }
-        InvitationRisk::Unspecified => Condition::any(),
     }
 }
 

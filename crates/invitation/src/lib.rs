@@ -17,6 +17,7 @@
 //! | `inviter.rs` | who invites, and who does anything else: a person, or a program, perhaps on his behalf |
 //! | `invitee.rs` | who is invited: the signed-in person whose address it is |
 //! | `filter.rs` | which invitations a request speaks of |
+//! | `risks.rs` | what may be wrong with those that wait |
 //! | `offer.rs` | an invitation in the words that people read |
 //! | `token.rs` | the secret in a link |
 //! | `lifecycle.rs` | states, and the one way to change them |
@@ -56,6 +57,7 @@ mod parse;
 mod policy;
 mod preview;
 mod refusal;
+mod risks;
 mod rpc;
 mod subscriber;
 mod supersession;

@@ -1,3 +1,5 @@
+mod risks;
+
 use std::collections::BTreeSet;
 
 use prost_types::{Duration, Timestamp};

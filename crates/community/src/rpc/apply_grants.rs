@@ -76,7 +76,7 @@ impl Acceptance {
     fn parse(request: &pb::ApplyGrantsRequest) -> Result<Self, Error> {
         let mut violations = Violations::default();
         let invitation = violations.check("invitation", request.invitation.parse());
-        let giver = parse_inviter(request, &mut violations);
+        let giver = parse_inviter(&request.inviter, &request.on_behalf_of, &mut violations);
         let guest = violations.check("invitee", request.invitee.parse());
         let grants = parse::grants(request.grants.clone(), &mut violations);
         let chosen = !request.request_id.is_empty();
@@ -255,9 +255,10 @@ impl Acceptance {
     }
 }
 
-fn parse_inviter(request: &pb::ApplyGrantsRequest, violations: &mut Violations) -> Option<Actor> {
-    let principal = violations.check("inviter", request.inviter.parse::<PrincipalName>());
-    let represented = Some(&request.on_behalf_of).filter(|text| !text.is_empty());
+/// The fields `inviter` and `on_behalf_of`.
+pub(super) fn parse_inviter(inviter: &str, on_behalf_of: &str, violations: &mut Violations) -> Option<Actor> {
+    let principal = violations.check("inviter", inviter.parse::<PrincipalName>());
+    let represented = Some(on_behalf_of).filter(|text| !text.is_empty());
     let Some(represented) = represented else { return principal.map(Actor::from) };
     let represented = violations.check("on_behalf_of", represented.parse());
     Some(Actor { principal: principal?, on_behalf_of: Some(represented?) })

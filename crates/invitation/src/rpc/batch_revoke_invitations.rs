@@ -16,6 +16,7 @@ use crate::entity::grant;
 use crate::entity::invitation::{Column, Entity, Model};
 use crate::error::Error;
 use crate::filter::Filter;
+use crate::risks::{Found, Seeker};
 use crate::{Invitation, acceptance, access, lifecycle};
 
 const DEFAULT_PAGE: u64 = 100;
@@ -46,12 +47,15 @@ pub(crate) async fn batch_revoke_invitations(
     let connection = &*service.database;
     let pages = Pages::new(&service.sealing, &service.random, caller, method, &(root, &filter));
     let after: Option<Uuid> = pages.open(&request.page_token)?;
-    let wanted = Entity::find()
-        .filter(filter.condition(service, root))
-        .filter(Condition::all().add_option(after.map(|id| Column::Id.gt(id))));
-    let total_size = i32::try_from(wanted.clone().count(connection).await?).unwrap_or(i32::MAX);
-    let mut rows = wanted.order_by_asc(Column::Id).limit(size + 1).all(connection).await?;
-    let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
+    let wanted = Entity::find().filter(filter.condition(service, root));
+    let beyond = |after: Option<&Uuid>| {
+        let rest = Condition::all().add_option(after.map(|id| Column::Id.gt(*id)));
+        wanted.clone().filter(rest).order_by_asc(Column::Id)
+    };
+    let total_size = i32::try_from(beyond(after.as_ref()).count(connection).await?).unwrap_or(i32::MAX);
+    let seeker = Seeker { service, caller, permission: access::REVOKE, root };
+    let Found { rows, last } = seeker.find(&filter, size, after, beyond, |row| row.id).await?;
+    let next_page_token = last.map_or_else(|| Ok(String::new()), |last| pages.seal(&last))?;
 
     let mut answer = pb::BatchRevokeInvitationsResponse { total_size, next_page_token, ..Default::default() };
     let rows = permitted(service, caller, rows, &mut answer.skipped).await?;

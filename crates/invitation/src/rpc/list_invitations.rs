@@ -1,5 +1,5 @@
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
 use usher_api::invitation as pb;
 use usher_api::name::CommunityName;
 use usher_runtime::fields::{order_by, required};
@@ -11,6 +11,7 @@ use crate::entity::grant;
 use crate::entity::invitation::{Column, Entity, Model};
 use crate::error::Error;
 use crate::filter::Filter;
+use crate::risks::{Found, Seeker};
 use crate::{Invitation, access};
 
 const DEFAULT_PAGE: u64 = 50;
@@ -44,14 +45,14 @@ pub(crate) async fn list_invitations(
     let after: Option<Cursor> = pages.open(&request.page_token)?;
     let wanted = Entity::find().filter(filter.condition(service, root));
     let total = wanted.clone().count(connection).await?;
-    let mut rows = wanted
-        .filter(Condition::all().add_option(after.map(|cursor| following(order, &cursor))))
-        .order_by(order.0, order.1.order())
-        .order_by(Column::Id, order.1.order())
-        .limit(size + 1)
-        .all(connection)
-        .await?;
-    let next_page_token = pages.cut(&mut rows, size, |row| cursor(order.0, row))?;
+    let beyond = |after: Option<&Cursor>| {
+        let rest = Condition::all().add_option(after.map(|cursor| following(order, cursor)));
+        let list = wanted.clone().filter(rest).order_by(order.0, order.1.order());
+        list.order_by(Column::Id, order.1.order())
+    };
+    let seeker = Seeker { service, caller, permission: access::LIST, root };
+    let Found { rows, last } = seeker.find(&filter, size, after, beyond, |row| cursor(order.0, row)).await?;
+    let next_page_token = last.map_or_else(|| Ok(String::new()), |last| pages.seal(&last))?;
     let invitations = visible(service, caller, &rows).await?;
     let total_size = i32::try_from(total).unwrap_or(i32::MAX);
     Ok(pb::ListInvitationsResponse { invitations, next_page_token, total_size })

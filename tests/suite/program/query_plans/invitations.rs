@@ -101,5 +101,6 @@ fn lists(admin: &Person, root: &str) -> Vec<(&'static str, ListInvitationsReques
         ("of some time", ListInvitationsRequest { create_time: Some(since), ..all() }),
         ("never delivered", at_risk(InvitationRisk::NeverDelivered)),
         ("near their end", at_risk(InvitationRisk::NearExpiry)),
+        ("with privileged roles", at_risk(InvitationRisk::PrivilegedRoles)),
     ]
 }
