@@ -21,6 +21,7 @@ mod random_lives;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
+mod rules;
 mod seats;
 mod supersession;
 mod update_invitation;
