@@ -1,12 +1,13 @@
 //! Events and the bus that carries them: within the process, or over NATS JetStream.
 
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::jetstream::JetStream;
+use crate::jetstream::{self, JetStream, Sent};
 use crate::telemetry::follow;
 use crate::{Database, Failure, Timestamp, Workers, consumer, dead_letter, outbox};
 
@@ -95,6 +96,14 @@ pub enum Receipt {
     },
 }
 
+/// Events that were handed to the bus.
+pub enum Sending {
+    /// They have had their effect, or not.
+    Done(Vec<Result<Receipt, Failure>>),
+    /// The stream has still to say.
+    OnItsWay(Box<Sent>),
+}
+
 /// What carries events.
 #[derive(Clone)]
 pub enum EventBus {
@@ -112,11 +121,18 @@ impl EventBus {
         Self::InProcess(Arc::default())
     }
 
-    /// Hands `events` to the bus, in this order, and returns for each whether it was taken. One that was will reach every
-    /// consumer, unless the bus loses what it took: see [`crate::reconciler`].
-    pub async fn publish_all(&self, events: Vec<Event>) -> Vec<Result<Receipt, Failure>> {
+    /// How long a process that died keeps others from the events that it was about to publish.
+    pub(crate) fn lease(&self) -> Duration {
         match self {
-            Self::JetStream(jetstream) => jetstream.publish_all(&events).await,
+            Self::JetStream(jetstream) => jetstream.lease(),
+            Self::InProcess(_) => jetstream::LEASE,
+        }
+    }
+
+    /// Hands `events` to the bus, in this order. What was handed over before need not have its outcomes yet.
+    pub async fn send(&self, events: Vec<Event>) -> Sending {
+        match self {
+            Self::JetStream(jetstream) => Sending::OnItsWay(Box::new(jetstream.send(events).await)),
             Self::InProcess(subscriptions) => {
                 let subscriptions = subscriptions.read().map(|list| list.clone()).unwrap_or_default();
                 let mut outcomes = Vec::with_capacity(events.len());
@@ -124,8 +140,19 @@ impl EventBus {
                     let span = event.publishing_span();
                     outcomes.push(consume_here(&subscriptions, event).instrument(span).await);
                 }
-                outcomes
+                Sending::Done(outcomes)
             }
+        }
+    }
+
+    /// Waits until it is known of each event whether it was taken. One that was will reach every consumer, unless the bus loses what
+    /// it took: see [`crate::reconciler`].
+    pub async fn outcomes(&self, sending: Sending) -> Vec<Result<Receipt, Failure>> {
+        match (self, sending) {
+            (Self::JetStream(jetstream), Sending::OnItsWay(sent)) => jetstream.outcomes(*sent).await,
+            (_, Sending::Done(outcomes)) => outcomes,
+            // Nothing that another bus sent comes here.
+            (Self::InProcess(_), Sending::OnItsWay(_)) => Vec::new(),
         }
     }
 

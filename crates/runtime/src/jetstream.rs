@@ -13,15 +13,16 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishError};
 use async_nats::jetstream::stream::{self, Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use futures::TryStreamExt as _;
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::event::Receipt;
 use crate::reconciler::StreamStanding;
 use crate::{Event, Failure, Timestamp};
 
 /// `[events]`: how events travel between processes.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsConfig {
     /// `nats://user:password@host:port`, or without an account. Absent: within the process, which works only if all services run in it.
@@ -34,7 +35,26 @@ pub struct EventsConfig {
     pub nats_credentials_file: Option<std::path::PathBuf>,
     /// How many NATS servers keep each event: 3 in production.
     pub nats_replicas: Option<usize>,
+    /// How long a process that died keeps others from the events that it was about to publish, or to deal with. Longer than NATS may
+    /// take to answer, which is 5 seconds.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
 }
+
+impl Default for EventsConfig {
+    fn default() -> Self {
+        Self {
+            nats_url: None,
+            nats_inbox_prefix: None,
+            nats_credentials_file: None,
+            nats_replicas: None,
+            lease: LEASE,
+        }
+    }
+}
+
+/// What `events.lease` is unless it is set.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 const STREAM: &str = "USHER";
 /// How long an answer of NATS may take.
@@ -49,6 +69,7 @@ const DUPLICATE_WINDOW: Duration = Duration::from_hours(1);
 pub struct JetStream {
     context: Context,
     replicas: usize,
+    lease: Duration,
     /// When the stream was made, in microseconds; 0 while that is not known.
     stream_time: Arc<AtomicI64>,
 }
@@ -80,54 +101,52 @@ impl JetStream {
         let mut context = async_nats::jetstream::new(options.connect(server).await?);
         context.set_timeout(PATIENCE);
         let replicas = config.nats_replicas.unwrap_or(1);
-        Ok(Self { context, replicas, stream_time: Arc::default() })
+        Ok(Self { context, replicas, lease: config.lease, stream_time: Arc::default() })
     }
 
-    /// Publishes `events` in their order and returns for each where the stream has it. They are sent one behind the other without
-    /// waiting; those that were not taken are tried once more.
-    pub async fn publish_all(&self, events: &[Event]) -> Vec<Result<Receipt, Failure>> {
-        let mut outcomes = self.publish_once(events).await;
-        let failed: Vec<usize> = (0..events.len()).filter(|at| outcomes[*at].is_err()).collect();
-        if failed.is_empty() {
-            return outcomes.into_iter().map(|outcome| outcome.map_err(unavailable)).collect();
-        }
-        // Perhaps the stream is missing, in which case nobody answers: make it and try once more.
-        match self.ensure_stream().await {
-            Ok(_) => {
-                let again: Vec<Event> = failed.iter().map(|at| events[*at].clone()).collect();
-                for (at, outcome) in failed.into_iter().zip(self.publish_once(&again).await) {
-                    outcomes[at] = outcome;
-                }
-            }
-            Err(error) => tracing::debug!(error, "there is no stream and none can be made"),
-        }
-        outcomes.into_iter().map(|outcome| outcome.map_err(unavailable)).collect()
+    /// How long a process that died keeps others from its events.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
     }
 
-    async fn publish_once(&self, events: &[Event]) -> Vec<Result<Receipt, Trouble>> {
+    /// Sends `events` in their order, one behind the other, without waiting for anything that the stream says.
+    pub async fn send(&self, events: Vec<Event>) -> Sent {
         // Read before anything is sent: what is taken from here on is in this stream or in a later one.
-        let stream_time = match self.stream_time().await {
-            Ok(stream_time) => stream_time,
-            Err(error) => {
-                let error = error.to_string();
-                return events.iter().map(|_| Err(error.clone().into())).collect();
-            }
-        };
-        let mut sent = Vec::with_capacity(events.len());
-        for event in events {
+        let stream_time = self.stream_time().await.map_err(|error| error.to_string());
+        let mut answers = Vec::with_capacity(events.len());
+        let sendable = if stream_time.is_ok() { events.as_slice() } else { &[] };
+        for event in sendable {
             let span = event.publishing_span();
             let publish = self.context.publish_with_headers(
                 event.subject(),
                 message::headers(event),
                 event.payload.clone().into(),
             );
-            sent.push((publish.instrument(span.clone()).await, span));
+            answers.push((publish.instrument(span.clone()).await, span));
         }
-        let mut outcomes = Vec::with_capacity(events.len());
-        for (acknowledgement, span) in sent {
-            outcomes.push(acknowledged(acknowledgement, stream_time).instrument(span).await);
+        Sent { events, stream_time, answers }
+    }
+
+    /// Waits for what the stream says to events that were sent, and returns for each where the stream has it. Those that were not
+    /// taken are tried once more.
+    pub async fn outcomes(&self, sent: Sent) -> Vec<Result<Receipt, Failure>> {
+        let (events, mut outcomes) = sent.outcomes().await;
+        let failed: Vec<usize> = (0..events.len()).filter(|at| outcomes[*at].is_err()).collect();
+        if !failed.is_empty() {
+            // Perhaps the stream is missing, in which case nobody answers: make it and try once more.
+            match self.ensure_stream().await {
+                Ok(_) => {
+                    let again = failed.iter().map(|at| events[*at].clone()).collect();
+                    let (_, tried) = self.send(again).await.outcomes().await;
+                    for (at, outcome) in failed.into_iter().zip(tried) {
+                        outcomes[at] = outcome;
+                    }
+                }
+                Err(error) => tracing::debug!(error, "there is no stream and none can be made"),
+            }
         }
-        outcomes
+        outcomes.into_iter().map(|outcome| outcome.map_err(unavailable)).collect()
     }
 
     /// When the stream was made, as known at this moment.
@@ -196,6 +215,28 @@ impl JetStream {
             last_sequence: place(last_sequence),
             acknowledged: place(acknowledged.unwrap_or(0)),
         })
+    }
+}
+
+/// Events on their way to the stream.
+pub struct Sent {
+    events: Vec<Event>,
+    /// When the stream was made, or why nothing could be sent.
+    stream_time: Result<Timestamp, String>,
+    answers: Vec<(Result<PublishAckFuture, PublishError>, Span)>,
+}
+
+impl Sent {
+    /// What became of each. All are waited for together: an answer that does not come costs its time once, however many do not.
+    async fn outcomes(self) -> (Vec<Event>, Vec<Result<Receipt, Trouble>>) {
+        let outcomes = match self.stream_time {
+            Ok(stream_time) => {
+                let answers = self.answers.into_iter();
+                join_all(answers.map(|(sent, span)| acknowledged(sent, stream_time).instrument(span))).await
+            }
+            Err(error) => self.events.iter().map(|_| Err(error.clone().into())).collect(),
+        };
+        (self.events, outcomes)
     }
 }
 

@@ -9,15 +9,13 @@ use sea_orm::sea_query::{ExprTrait as _, Query};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::micros;
-use crate::event::Receipt;
+use crate::event::{Receipt, Sending};
 use crate::outbox::{Column, Entity, Model};
 use crate::rpc::error_chain;
 use crate::{Database, Event, EventBus, Timestamp, database, meters, reconciler};
 
-/// How long a relay has for a row before another may take it. Longer than the bus waits for an acknowledgement.
-const LEASE: Duration = Duration::from_secs(30);
 /// How many rows a relay takes at a time.
-const BATCH: u64 = 100;
+const BATCH: u64 = 200;
 /// How often the relay looks without having been woken: for rows of a process that died, and for leases that ended.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest wait before a row that could not be published is tried again.
@@ -31,16 +29,25 @@ pub async fn run(database: Database, bus: EventBus, service: &'static str, stop:
 
 async fn publish(database: &Database, bus: &EventBus, service: &'static str, stop: &CancellationToken) {
     let recorded = database.events_recorded();
+    let relay = Relay { database, bus, service };
+    let mut under_way = None;
     while !stop.is_cancelled() {
-        match publish_batch(database, bus, service).await {
-            Ok(taken) if taken == BATCH => {}
-            Ok(_) => wait(&recorded, stop).await,
-            Err(error) => {
-                tracing::warn!(service, %error, "relay cannot read the outbox");
-                wait(&recorded, stop).await;
-            }
+        // While the bus takes what was sent, the next events are claimed; they are sent behind, so that the order stays.
+        let (claimed, ()) = tokio::join!(claim(database, bus.lease()), relay.settle(under_way.take()));
+        let rows = claimed.unwrap_or_else(|error| {
+            tracing::warn!(service, %error, "relay cannot read the outbox");
+            Vec::new()
+        });
+        let full = rows.len() as u64 == BATCH;
+        if !rows.is_empty() {
+            under_way = Some(relay.send(rows).await);
+        }
+        if !full {
+            relay.settle(under_way.take()).await;
+            wait(&recorded, stop).await;
         }
     }
+    relay.settle(under_way).await;
 }
 
 async fn wait(recorded: &tokio::sync::Notify, stop: &CancellationToken) {
@@ -51,26 +58,55 @@ async fn wait(recorded: &tokio::sync::Notify, stop: &CancellationToken) {
     }
 }
 
-/// Takes rows, publishes them and marks what the bus took. Returns how many were taken.
-async fn publish_batch(database: &Database, bus: &EventBus, service: &'static str) -> Result<u64, DbErr> {
-    let rows = claim(database).await?;
-    let taken = rows.len() as u64;
-    let places: Vec<_> = rows.iter().map(|row| (row.id, row.attempts)).collect();
-    let events = rows.into_iter().map(|row| Event::new(service, row)).collect();
-    let mut published = Published::default();
-    for ((id, attempts), outcome) in places.into_iter().zip(bus.publish_all(events).await) {
-        meters::publication(service, outcome.is_ok());
-        match outcome {
-            Ok(receipt) => published.add(id, receipt),
-            Err(error) => {
-                let error = error_chain(&error);
-                tracing::warn!(event_id = %id, attempts, error, "event {id} waits: it cannot be published");
-                put_off(database, id, attempts).await?;
-            }
+/// What carries the events of a service.
+struct Relay<'a> {
+    database: &'a Database,
+    bus: &'a EventBus,
+    service: &'static str,
+}
+
+/// Rows that were sent, each with how often it was taken.
+struct UnderWay {
+    places: Vec<(Uuid, i32)>,
+    sending: Sending,
+}
+
+impl Relay<'_> {
+    async fn send(&self, rows: Vec<Model>) -> UnderWay {
+        let places = rows.iter().map(|row| (row.id, row.attempts)).collect();
+        let events = rows.into_iter().map(|row| Event::new(self.service, row)).collect();
+        UnderWay { places, sending: self.bus.send(events).await }
+    }
+
+    /// Waits for what becomes of rows that were sent, and writes it down. What cannot be written down is sent again.
+    async fn settle(&self, under_way: Option<UnderWay>) {
+        let Some(under_way) = under_way else { return };
+        if let Err(error) = self.mark(under_way).await {
+            let service = self.service;
+            tracing::warn!(service, %error, "relay cannot write down what was published, and publishes it again");
         }
     }
-    published.mark(database).await?;
-    Ok(taken)
+
+    async fn mark(&self, UnderWay { places, sending }: UnderWay) -> Result<(), DbErr> {
+        let mut published = Published::default();
+        let mut failed: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
+        for ((id, attempts), outcome) in places.into_iter().zip(self.bus.outcomes(sending).await) {
+            meters::publication(self.service, outcome.is_ok());
+            match outcome {
+                Ok(receipt) => published.add(id, receipt),
+                Err(error) => {
+                    let error = error_chain(&error);
+                    tracing::warn!(event_id = %id, attempts, error, "event {id} waits: it cannot be published");
+                    failed.entry(attempts).or_default().push(id);
+                }
+            }
+        }
+        published.mark(self.database).await?;
+        for (attempts, ids) in failed {
+            put_off(self.database, ids, attempts).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The rows that the bus took, by how far they are.
@@ -115,7 +151,7 @@ impl Published {
 
 /// Takes up to [`BATCH`] rows that are due. A row that two relays see at once goes to one: the second finds
 /// `available_time` moved when it gets the row's lock.
-async fn claim(database: &Database) -> Result<Vec<Model>, DbErr> {
+async fn claim(database: &Database, lease: Duration) -> Result<Vec<Model>, DbErr> {
     let now = || database::now(&**database);
     let due = Column::PublishTime.is_null().and(Expr::col(Column::AvailableTime).lte(now()));
     let candidates = Query::select()
@@ -127,7 +163,7 @@ async fn claim(database: &Database) -> Result<Vec<Model>, DbErr> {
         .limit(BATCH)
         .to_owned();
     let mut rows = Entity::update_many()
-        .col_expr(Column::AvailableTime, now().add(micros(LEASE)))
+        .col_expr(Column::AvailableTime, now().add(micros(lease)))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .filter(Column::Id.in_subquery(candidates))
         .filter(due)
@@ -137,13 +173,13 @@ async fn claim(database: &Database) -> Result<Vec<Model>, DbErr> {
     Ok(rows)
 }
 
-/// Makes a row wait: twice as long after every failure.
-async fn put_off(database: &Database, id: Uuid, attempts: i32) -> Result<(), DbErr> {
+/// Makes rows wait that were taken so often: twice as long after every failure.
+async fn put_off(database: &Database, ids: Vec<Uuid>, attempts: i32) -> Result<(), DbErr> {
     let doublings = u32::try_from(attempts.clamp(1, 10) - 1).unwrap_or(0);
     let delay = Duration::from_millis(500).saturating_mul(1 << doublings).min(LONGEST_DELAY);
     Entity::update_many()
         .col_expr(Column::AvailableTime, database::now(&**database).add(micros(delay)))
-        .filter(Column::Id.eq(id))
+        .filter(Column::Id.is_in(ids))
         .exec(&**database)
         .await?;
     Ok(())

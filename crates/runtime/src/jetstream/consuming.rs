@@ -13,9 +13,8 @@ use crate::{Event, Subscription, Workers, dead_letter};
 
 /// Tells our consumers from those of others.
 pub(super) const DESCRIPTION: &str = "usher";
-/// How long a consumer may be silent about an event before another replica gets it. One that works says so meanwhile.
-const ACK_WAIT: Duration = Duration::from_secs(30);
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
+/// How often a consumer that works on an event says so while its lease lasts, after which another replica gets it.
+const PROGRESSES: u32 = 3;
 /// How many events a consumer works on at a time.
 const CONCURRENCY: usize = 16;
 
@@ -58,12 +57,13 @@ impl JetStream {
             .expires(Duration::from_secs(30))
             .messages()
             .await?;
+        let progress = self.lease() / PROGRESSES;
         let handled = messages
             .take_until(stop.cancelled())
             .map(|message| {
                 let subscription = subscription.clone();
                 // A task of its own: leaving this loop must not break off a database transaction in its middle.
-                tokio::spawn(async move { handle(&subscription, message?).await })
+                tokio::spawn(async move { handle(&subscription, message?, progress).await })
             })
             .buffer_unordered(CONCURRENCY);
         let mut handled = std::pin::pin!(handled);
@@ -81,7 +81,7 @@ impl JetStream {
             description: Some(DESCRIPTION.to_owned()),
             filter_subject: filter(subscription.service),
             ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
+            ack_wait: self.lease(),
             max_deliver: -1,
             max_ack_pending: 1_000,
             ..pull::Config::default()
@@ -90,9 +90,9 @@ impl JetStream {
     }
 }
 
-async fn handle(subscription: &Subscription, message: Message) -> Result<(), Trouble> {
+async fn handle(subscription: &Subscription, message: Message, progress: Duration) -> Result<(), Trouble> {
     let Some(event) = message::read(&message) else { return lay_down(subscription, &message).await };
-    match deliver_in_time(subscription, &event, &message).await {
+    match deliver_in_time(subscription, &event, &message, progress).await {
         Ok(()) => message.double_ack().await,
         // A bare negative acknowledgement would bring the message back at once.
         Err(postponed) => message.ack_with(AckKind::Nak(Some(postponed.delay))).await,
@@ -104,12 +104,13 @@ async fn deliver_in_time(
     subscription: &Subscription,
     event: &Event,
     message: &Message,
+    progress: Duration,
 ) -> Result<(), Postponed> {
     let mut delivery = std::pin::pin!(deliver(subscription, event));
     loop {
         tokio::select! {
             outcome = &mut delivery => return outcome,
-            () = tokio::time::sleep(PROGRESS_INTERVAL) => {
+            () = tokio::time::sleep(progress) => {
                 if let Err(error) = message.ack_with(AckKind::Progress).await {
                     tracing::debug!(error, "progress of event {} could not be told", event.id);
                 }
