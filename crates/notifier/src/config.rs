@@ -33,6 +33,12 @@ pub struct Config {
     pub concurrent_mails: u32,
     /// How many of them go to one domain at a time, at least 1.
     pub concurrent_mails_per_domain: u32,
+    /// How long a process that died keeps others from the mails that it was about to send. One that lives renews it.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    /// How long a mail waits that could not be handed over, before it is tried again. Later waits are 2, 5, 15 and 30 times as long.
+    #[serde(with = "humantime_serde")]
+    pub retry_delay: Duration,
     /// How long nothing more is sent to an address of which a mail server said that there is no such mailbox. 0: it is tried
     /// again at the next occasion.
     #[serde(with = "humantime_serde")]
@@ -57,6 +63,8 @@ impl Default for Config {
             dkim: None,
             concurrent_mails: 8,
             concurrent_mails_per_domain: 4,
+            lease: Duration::from_mins(2),
+            retry_delay: Duration::from_mins(1),
             unknown_mailbox_pause: Duration::from_hours(24),
             mailbox_directory: None,
             smtp: None,
@@ -144,6 +152,40 @@ pub struct SmtpConfig {
     pub password: Option<SecretString>,
     /// A file that holds the password.
     pub password_file: Option<PathBuf>,
+    /// A file with the certificates, in PEM, of those who vouch for the server besides the public authorities.
+    pub authority_file: Option<PathBuf>,
+    /// How long it may take.
+    #[serde(default)]
+    pub patience: Patience,
+}
+
+/// `[notifier.smtp.patience]`: how long the mail server may take for each step.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Patience {
+    /// For an address of the server to answer.
+    #[serde(with = "humantime_serde")]
+    pub connection: Duration,
+    /// For everything up to the first command about a mail. A server may take 5 minutes to greet (RFC 5321 §4.5.3.2.1).
+    #[serde(with = "humantime_serde")]
+    pub greeting: Duration,
+    /// For each command about a mail (§4.5.3.2.2 to 4).
+    #[serde(with = "humantime_serde")]
+    pub command: Duration,
+    /// For the mail itself and the server's last word, which may take 10 minutes (§4.5.3.2.6). Giving up before it makes copies.
+    #[serde(with = "humantime_serde")]
+    pub last_word: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connection: Duration::from_secs(30),
+            greeting: Duration::from_mins(6),
+            command: Duration::from_mins(5),
+            last_word: Duration::from_mins(13),
+        }
+    }
 }
 
 /// How the connection to the mail server is encrypted.
@@ -172,6 +214,8 @@ mod tests {
             username: None,
             password: None,
             password_file: None,
+            authority_file: None,
+            patience: Patience::default(),
         };
         let config =
             |from: Option<&str>, smtp| Config { from: from.map(str::to_owned), smtp, ..Config::default() };

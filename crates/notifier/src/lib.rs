@@ -10,6 +10,7 @@
 //! | `letter.rs`, `letter/`, `../templates/` | what is written, in every language, and the headers around it |
 //! | `preview.rs` | all mails as files to look at |
 //! | `line.rs`, `places.rs` | when none are sent for a while; not too many to one place |
+//! | `lease.rs` | whether a sender still has the mail that it took |
 //! | `mailer.rs`, `smtp.rs`, `smtp/` | how it leaves: into a folder, or to a mail server |
 //! | `webhook.rs`, `webhook/` | endpoints of communities that are told of events |
 //! | `access.rs` | who may see and change those |
@@ -26,6 +27,7 @@ mod config;
 mod dead_letter;
 mod entity;
 mod error;
+mod lease;
 mod letter;
 mod line;
 mod mailer;
@@ -41,6 +43,7 @@ mod suppression;
 mod webhook;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
@@ -50,7 +53,7 @@ use usher_api::invitation::invitation_service_client::InvitationServiceClient;
 use usher_api::notifier::notifier_service_server::NotifierServiceServer;
 use usher_runtime::{Clock, Database, EventBus, Foundation, Random, SealingKey, Transport, Workers, relay};
 
-pub use config::{Config, DkimConfig, SmtpConfig, Tls, WebhooksConfig};
+pub use config::{Config, DkimConfig, Patience, SmtpConfig, Tls, WebhooksConfig};
 pub use error::Error;
 pub use migration::Migrator;
 pub use preview::preview;
@@ -101,6 +104,11 @@ impl Notifier {
         ] {
             if value == 0 {
                 return Err(format!("notifier.{name} must be at least 1"));
+            }
+        }
+        for (name, value) in [("lease", config.lease), ("retry_delay", config.retry_delay)] {
+            if value < Duration::from_secs(1) {
+                return Err(format!("notifier.{name} must be at least 1s"));
             }
         }
         let sender = config.sender()?;

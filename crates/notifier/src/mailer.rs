@@ -8,6 +8,7 @@ use lettre::Message;
 
 use crate::config::Config;
 use crate::entity::delivery::Model;
+use crate::lease::Lease;
 use crate::smtp::Smtp;
 
 /// What became of an attempt.
@@ -62,10 +63,10 @@ impl Mailer {
         }
     }
 
-    /// Hands `letter` over.
-    pub(crate) async fn send(&self, letter: &Message, delivery: &Model) -> Outcome {
+    /// Hands `letter` over while `lease` is held.
+    pub(crate) async fn send(&self, letter: &Message, delivery: &Model, lease: &Lease) -> Outcome {
         match self {
-            Self::Smtp(server) => server.send(letter).await,
+            Self::Smtp(server) => server.send(letter, lease).await,
             Self::Mailbox(directory) => match keep(directory, letter, delivery).await {
                 Ok(()) => Outcome::Sent,
                 Err(error) => Outcome::Stopped(format!("the mailbox directory cannot be written: {error}")),
@@ -104,7 +105,7 @@ fn folder_name(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{SmtpConfig, Tls};
+    use crate::config::{Patience, SmtpConfig, Tls};
 
     #[test]
     fn one_way_out_must_be_named() {
@@ -115,6 +116,8 @@ mod tests {
             username: None,
             password: None,
             password_file: None,
+            authority_file: None,
+            patience: Patience::default(),
         };
         let config = |smtp, directory: Option<&str>| Config {
             smtp,

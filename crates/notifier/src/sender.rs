@@ -23,24 +23,18 @@ use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
 use crate::compose::{Letter, compose};
 use crate::entity::delivery::{Column, Entity, Model, State};
+use crate::lease::Lease;
 use crate::mailer::Outcome;
 use crate::{Notifier, dead_letter, suppression};
 
-/// How long a sender that died keeps others from its deliveries. One that lives renews its lease.
-const LEASE: Duration = Duration::from_mins(2);
-const RENEWAL_INTERVAL: Duration = Duration::from_secs(30);
+/// How often a lease is renewed while it lasts.
+const RENEWALS: u32 = 4;
 /// How often the sender looks without having been woken: for attempts that are due, and for leases that ended.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is tried to write down what became of a mail.
 const RECORD_INTERVAL: Duration = Duration::from_secs(2);
-/// The waits between attempts; the last one repeats.
-const SCHEDULE: [Duration; 5] = [
-    Duration::from_mins(1),
-    Duration::from_mins(2),
-    Duration::from_mins(5),
-    Duration::from_mins(15),
-    Duration::from_mins(30),
-];
+/// The waits between attempts, in multiples of the first; the last one repeats.
+const SCHEDULE: [u32; 5] = [1, 2, 5, 15, 30];
 
 /// Sends until `stop`, and then waits for the mails that are under way. Any number of senders work side by side.
 pub(crate) async fn run(service: Notifier, stop: CancellationToken) {
@@ -49,6 +43,7 @@ pub(crate) async fn run(service: Notifier, stop: CancellationToken) {
     let mails = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(service.config.concurrent_mails as usize));
     while !stop.is_cancelled() {
+        let asked = Instant::now();
         let allowed = service.line.allow(slots.available_permits(), Instant::now());
         let rows = claim(&service, allowed).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "sender cannot read the deliveries");
@@ -58,10 +53,11 @@ pub(crate) async fn run(service: Notifier, stop: CancellationToken) {
         for row in rows {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let (service, stop) = (service.clone(), stop.clone());
+            let lease = Lease::new(asked, service.config.lease);
             let span = tracing::info_span!("mail.send", otel.kind = "client", delivery = %row.id);
             follow(&span, &row.traceparent);
             let sending = async move {
-                send(&service, row, &stop).await;
+                send(&service, row, lease, &stop).await;
                 drop(slot);
                 service.wake.notify_one();
             };
@@ -102,7 +98,7 @@ async fn claim(service: &Notifier, most: usize) -> Result<Vec<Model>, DbErr> {
     Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Sending))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-        .col_expr(Column::AvailableTime, database::now(connection).add(micros(LEASE)))
+        .col_expr(Column::AvailableTime, database::now(connection).add(micros(service.config.lease)))
         .filter(Column::Id.in_subquery(oldest))
         .filter(due)
         .exec_with_returning(connection)
@@ -110,11 +106,11 @@ async fn claim(service: &Notifier, most: usize) -> Result<Vec<Model>, DbErr> {
 }
 
 /// Sends one mail and writes down what became of it.
-async fn send(service: &Notifier, row: Model, stop: &CancellationToken) {
+async fn send(service: &Notifier, row: Model, lease: Lease, stop: &CancellationToken) {
     let done = CancellationToken::new();
     let _ends = done.clone().drop_guard();
-    tokio::spawn(hold(service.clone(), row.clone(), done));
-    let attempt = attempt(service, &row).await;
+    tokio::spawn(hold(service.clone(), row.clone(), lease.clone(), done));
+    let attempt = attempt(service, &row, &lease).await;
     let pause = hear(service, &attempt);
     // Whoever forgets what became of a mail sends it again.
     while let Err(error) = record(service, &row, &attempt, pause).await {
@@ -140,20 +136,25 @@ fn hear(service: &Notifier, attempt: &Attempt) -> Duration {
 }
 
 /// Renews the lease until `done`: a mail server may take its time.
-async fn hold(service: Notifier, row: Model, done: CancellationToken) {
+async fn hold(service: Notifier, row: Model, lease: Lease, done: CancellationToken) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(RENEWAL_INTERVAL) => {}
+            () = tokio::time::sleep(lease.length() / RENEWALS) => {}
             () = done.cancelled() => return,
         }
-        let lease_end = database::now(&*service.database).add(micros(LEASE));
+        let asked = Instant::now();
+        let lease_end = database::now(&*service.database).add(micros(lease.length()));
         let renewal = Entity::update_many()
             .col_expr(Column::AvailableTime, lease_end)
             .filter(held(&row))
             .exec(&*service.database)
             .await;
-        if let Err(error) = renewal {
-            tracing::warn!(delivery = %row.id, %error, "the lease of delivery {} is not renewed", row.id);
+        match renewal {
+            Ok(renewed) if renewed.rows_affected == 0 => return lease.lose(),
+            Ok(_) => lease.renew(asked),
+            Err(error) => {
+                tracing::warn!(delivery = %row.id, %error, "the lease of delivery {} is not renewed", row.id);
+            }
         }
     }
 }
@@ -173,7 +174,7 @@ struct Attempt {
 }
 
 /// Writes the mail and hands it over.
-async fn attempt(service: &Notifier, row: &Model) -> Attempt {
+async fn attempt(service: &Notifier, row: &Model, lease: &Lease) -> Attempt {
     let Letter { recipient, message } = match compose(service, row).await {
         Ok(letter) => letter,
         Err(outcome) => return Attempt { outcome, recipient: None },
@@ -183,7 +184,7 @@ async fn attempt(service: &Notifier, row: &Model) -> Attempt {
         return Attempt { outcome: Outcome::Crowded(domain), recipient: None };
     };
     let outcome = match suppression::of(service, &recipient).await {
-        Ok(None) => service.mailer.send(&message, row).await,
+        Ok(None) => service.mailer.send(&message, row, lease).await,
         Ok(Some(suppression)) => {
             Outcome::Suppressed(format!("the address is suppressed: {}", suppression.name()))
         }
@@ -212,7 +213,10 @@ async fn record(service: &Notifier, row: &Model, attempt: &Attempt, pause: Durat
         .col_expr(Column::State, Expr::value(state))
         .col_expr(Column::LastError, Expr::value(error))
         .col_expr(Column::SendTime, Expr::value(send_time))
-        .col_expr(Column::AvailableTime, database::now(&*change).add(micros(wait(row.attempts))))
+        .col_expr(
+            Column::AvailableTime,
+            database::now(&*change).add(micros(wait(service.config.retry_delay, row.attempts))),
+        )
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(held(row))
         .exec_with_returning(&*change)
@@ -283,9 +287,9 @@ async fn tell(service: &Notifier, change: &Change, row: &Model, now: Timestamp) 
 }
 
 /// How long to wait after the attempt of this number, counted from 1.
-fn wait(attempts: i32) -> Duration {
+fn wait(first: Duration, attempts: i32) -> Duration {
     let index = usize::try_from(attempts - 1).unwrap_or(0).min(SCHEDULE.len() - 1);
-    SCHEDULE[index]
+    first.saturating_mul(SCHEDULE[index])
 }
 
 #[cfg(test)]
@@ -294,7 +298,8 @@ mod tests {
 
     #[test]
     fn waits_longer_and_longer_up_to_half_an_hour() {
-        let waits: Vec<_> = (1..8).map(|attempts| wait(attempts).as_secs() / 60).collect();
+        let waits: Vec<_> =
+            (1..8).map(|attempts| wait(Duration::from_mins(1), attempts).as_secs() / 60).collect();
         assert_eq!(waits, [1, 2, 5, 15, 30, 30, 30]);
     }
 }

@@ -8,8 +8,6 @@ mod pool;
 mod settings;
 mod trouble;
 
-use std::time::Duration;
-
 use lettre::Message;
 use lettre::address::Envelope;
 use lettre::transport::smtp;
@@ -18,20 +16,13 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
 
-use crate::config::SmtpConfig;
+use crate::config::{Patience, SmtpConfig};
+use crate::lease::Lease;
 use crate::mailer::Outcome;
 use pool::{Connection, Pool};
 use settings::{Encryption, credentials, encryption};
+use tokio::time::Instant;
 use trouble::{Trouble, within};
-
-/// For an address of the server to answer.
-const CONNECTING: Duration = Duration::from_secs(30);
-/// For everything up to the first command about a mail. A server may take 5 minutes to greet (RFC 5321 §4.5.3.2.1).
-const REACHING: Duration = Duration::from_mins(6);
-/// For each command about a mail (§4.5.3.2.2 to 4).
-const COMMAND: Duration = Duration::from_mins(5);
-/// For the mail itself and the server's last word, which may take 10 minutes (§4.5.3.2.6). Giving up before it makes copies.
-const LAST_WORD: Duration = Duration::from_mins(13);
 
 /// A mail server. Connections carry one mail after the other.
 pub(crate) struct Smtp {
@@ -41,6 +32,7 @@ pub(crate) struct Smtp {
     credentials: Option<Credentials>,
     /// How we introduce ourselves.
     hello: ClientId,
+    patience: Patience,
     pool: Pool,
 }
 
@@ -57,26 +49,27 @@ impl Smtp {
             encryption,
             credentials: credentials(config)?,
             hello: ClientId::Domain(domain.to_owned()),
+            patience: config.patience.clone(),
             pool: Pool::default(),
         })
     }
 
-    /// Hands `letter` over.
-    pub(crate) async fn send(&self, letter: &Message) -> Outcome {
+    /// Hands `letter` over while `lease` is held.
+    pub(crate) async fn send(&self, letter: &Message, lease: &Lease) -> Outcome {
         let (envelope, mail) = (letter.envelope(), letter.formatted());
         while let Some(connection) = self.pool.take() {
-            match self.converse(connection, envelope, &mail).await {
+            match self.converse(connection, envelope, &mail, lease).await {
                 Conversation::Had(outcome) => return outcome,
                 // The server had ended it before the mail was spoken of.
                 Conversation::Over => {}
             }
         }
-        let connection = match within(REACHING, self.connect()).await {
+        let connection = match within(self.patience.greeting, self.connect()).await {
             Ok(connection) => Connection::new(connection),
             // No answer, no encryption, no sign-in: none of it is about the mail, whatever the code.
             Err(trouble) => return Outcome::Stopped(trouble.to_string()),
         };
-        match self.converse(connection, envelope, &mail).await {
+        match self.converse(connection, envelope, &mail, lease).await {
             Conversation::Had(outcome) => outcome,
             Conversation::Over => Outcome::Stopped("the mail server broke off".to_owned()),
         }
@@ -94,9 +87,14 @@ impl Smtp {
             Encryption::None | Encryption::StartTls(_) => None,
         };
         let server = (self.host.as_str(), self.port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, Some(CONNECTING), &self.hello, implicit, None)
-                .await?;
+        let mut connection = AsyncSmtpConnection::connect_tokio1(
+            server,
+            Some(self.patience.connection),
+            &self.hello,
+            implicit,
+            None,
+        )
+        .await?;
         if let Encryption::StartTls(tls) = &self.encryption {
             connection.starttls(tls.clone(), &self.hello).await?;
         }
@@ -107,10 +105,16 @@ impl Smtp {
     }
 
     /// Hands one mail over by `connection`, which then waits for the next if it can carry one.
-    async fn converse(&self, mut connection: Connection, envelope: &Envelope, mail: &[u8]) -> Conversation {
-        let begun = begin(&mut connection.inner, envelope, mail).await;
+    async fn converse(
+        &self,
+        mut connection: Connection,
+        envelope: &Envelope,
+        mail: &[u8],
+        lease: &Lease,
+    ) -> Conversation {
+        let begun = self.begin(&mut connection.inner, envelope, mail).await;
         let handed_over = match begun {
-            Ok(()) => finish(&mut connection.inner, envelope, mail).await,
+            Ok(()) => self.finish(&mut connection.inner, envelope, mail, lease).await,
             Err(Beginning::Refused(outcome)) => Err((outcome, true)),
             Err(Beginning::Failed(trouble)) if connection.is_used() && !trouble.is_answer() => {
                 connection.end();
@@ -124,7 +128,9 @@ impl Smtp {
         let (outcome, goes_on) = match handed_over {
             Ok(()) => (Outcome::Sent, true),
             // What was said about this mail must not be heard about the next.
-            Err((outcome, true)) => (outcome, within(COMMAND, connection.inner.command(Rset)).await.is_ok()),
+            Err((outcome, true)) => {
+                (outcome, within(self.patience.command, connection.inner.command(Rset)).await.is_ok())
+            }
             Err((outcome, false)) => (outcome, false),
         };
         if goes_on {
@@ -133,6 +139,52 @@ impl Smtp {
             connection.end();
         }
         Conversation::Had(outcome)
+    }
+
+    async fn begin(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        envelope: &Envelope,
+        mail: &[u8],
+    ) -> Result<(), Beginning> {
+        let parameters = parameters(connection.server_info(), envelope, mail).map_err(Beginning::Refused)?;
+        let from = Mail::new(envelope.from().cloned(), parameters);
+        within(self.patience.command, connection.command(from)).await.map_err(Beginning::Failed)?;
+        Ok(())
+    }
+
+    /// The rest, after the server took the sender.
+    ///
+    /// # Errors
+    /// What became of the mail instead, and whether the conversation can go on.
+    async fn finish(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        envelope: &Envelope,
+        mail: &[u8],
+        lease: &Lease,
+    ) -> Result<(), (Outcome, bool)> {
+        let Patience { command, last_word, .. } = self.patience;
+        let judged = |judge: fn(Trouble) -> Outcome| {
+            move |trouble: Trouble| {
+                let goes_on = trouble.is_answer();
+                (judge(trouble), goes_on)
+            }
+        };
+        for recipient in envelope.to() {
+            let to = Rcpt::new(recipient.clone(), Vec::new());
+            within(command, connection.command(to)).await.map_err(judged(Trouble::about_the_recipient))?;
+        }
+        within(command, connection.command(Data)).await.map_err(judged(Trouble::about_the_mail))?;
+        // Up to here nothing is sent. A process that stood still all the while must not send what another has sent meanwhile.
+        if !lease.is_held(Instant::now()) {
+            return Err((
+                Outcome::Deferred("the lease ended before the mail was handed over".to_owned()),
+                false,
+            ));
+        }
+        within(last_word, connection.message(mail)).await.map_err(judged(Trouble::about_the_mail))?;
+        Ok(())
     }
 }
 
@@ -148,41 +200,6 @@ enum Beginning {
     /// The server cannot take such a mail.
     Refused(Outcome),
     Failed(Trouble),
-}
-
-async fn begin(
-    connection: &mut AsyncSmtpConnection,
-    envelope: &Envelope,
-    mail: &[u8],
-) -> Result<(), Beginning> {
-    let parameters = parameters(connection.server_info(), envelope, mail).map_err(Beginning::Refused)?;
-    let from = Mail::new(envelope.from().cloned(), parameters);
-    within(COMMAND, connection.command(from)).await.map_err(Beginning::Failed)?;
-    Ok(())
-}
-
-/// The rest, after the server took the sender.
-///
-/// # Errors
-/// What became of the mail instead, and whether the conversation can go on.
-async fn finish(
-    connection: &mut AsyncSmtpConnection,
-    envelope: &Envelope,
-    mail: &[u8],
-) -> Result<(), (Outcome, bool)> {
-    let judged = |judge: fn(Trouble) -> Outcome| {
-        move |trouble: Trouble| {
-            let goes_on = trouble.is_answer();
-            (judge(trouble), goes_on)
-        }
-    };
-    for recipient in envelope.to() {
-        let to = Rcpt::new(recipient.clone(), Vec::new());
-        within(COMMAND, connection.command(to)).await.map_err(judged(Trouble::about_the_recipient))?;
-    }
-    within(COMMAND, connection.command(Data)).await.map_err(judged(Trouble::about_the_mail))?;
-    within(LAST_WORD, connection.message(mail)).await.map_err(judged(Trouble::about_the_mail))?;
-    Ok(())
 }
 
 /// What has to be announced with the mail.
@@ -204,11 +221,13 @@ fn parameters(server: &ServerInfo, envelope: &Envelope, mail: &[u8]) -> Result<V
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::Tls;
+    use crate::config::{Patience, Tls};
 
     const GREETING: [&str; 2] = ["220 here", "250-here\r\n250 AUTH PLAIN"];
 
@@ -220,12 +239,18 @@ mod tests {
             username: None,
             password: None,
             password_file: None,
+            authority_file: None,
+            patience: Patience::default(),
         }
     }
 
     fn letter(to: &str) -> Message {
         let builder = Message::builder().from("no-reply@usher.test".parse().unwrap()).to(to.parse().unwrap());
         builder.body("Hello".to_owned()).unwrap()
+    }
+
+    fn lease() -> Lease {
+        Lease::new(Instant::now(), Duration::from_mins(1))
     }
 
     /// What becomes of a mail to a server that says these lines, one for each command, and then breaks off.
@@ -246,7 +271,7 @@ mod tests {
             }
         });
         let server = Smtp::new(&SmtpConfig { port: Some(port), ..settings }, "usher.test").unwrap();
-        server.send(&letter(to)).await
+        server.send(&letter(to), &lease()).await
     }
 
     async fn after_greeting(lines: &[&str]) -> Outcome {
@@ -309,7 +334,7 @@ mod tests {
         let away = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let nowhere =
             Smtp::new(&SmtpConfig { port: Some(away), ..config("127.0.0.1", Tls::None) }, "usher.test");
-        let nobody = nowhere.unwrap().send(&letter("mira@guest.test")).await;
+        let nobody = nowhere.unwrap().send(&letter("mira@guest.test"), &lease()).await;
         assert!(matches!(nobody, Outcome::Stopped(_)), "{nobody:?}");
     }
 
@@ -347,7 +372,7 @@ mod tests {
         let settings = SmtpConfig { port: Some(port), ..config("127.0.0.1", Tls::None) };
         let server = Smtp::new(&settings, "usher.test").unwrap();
         for number in 0..mails {
-            let outcome = server.send(&letter(&format!("guest{number}@guest.test"))).await;
+            let outcome = server.send(&letter(&format!("guest{number}@guest.test")), &lease()).await;
             assert!(matches!(outcome, Outcome::Sent | Outcome::Failed(_)), "mail {number}: {outcome:?}");
         }
         counted.load(std::sync::atomic::Ordering::SeqCst)

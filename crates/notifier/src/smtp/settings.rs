@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::TlsParameters;
+use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::{SmtpConfig, Tls};
@@ -20,8 +20,7 @@ pub(super) enum Encryption {
 /// # Errors
 /// The setting that is wrong.
 pub(super) fn encryption(config: &SmtpConfig) -> Result<(Encryption, u16), String> {
-    let tls =
-        || TlsParameters::new(config.host.clone()).map_err(|error| format!("notifier.smtp.host: {error}"));
+    let tls = || tls(config);
     match config.tls {
         Tls::StartTls => Ok((Encryption::StartTls(tls()?), 587)),
         Tls::Implicit => Ok((Encryption::Implicit(tls()?), 465)),
@@ -31,6 +30,19 @@ pub(super) fn encryption(config: &SmtpConfig) -> Result<(Encryption, u16), Strin
             Err(format!("notifier.smtp.tls: `none` is for a server on this machine, not for {host}"))
         }
     }
+}
+
+/// TLS with a server that proves to be the host of `config`.
+fn tls(config: &SmtpConfig) -> Result<TlsParameters, String> {
+    let mut tls = TlsParameters::builder(config.host.clone());
+    if let Some(file) = &config.authority_file {
+        let wrong = |error: &dyn std::fmt::Display| {
+            format!("notifier.smtp.authority_file: {}: {error}", file.display())
+        };
+        let authority = std::fs::read(file).map_err(|error| wrong(&error))?;
+        tls = tls.add_root_certificate(Certificate::from_pem(&authority).map_err(|error| wrong(&error))?);
+    }
+    tls.build().map_err(|error| format!("notifier.smtp.host: {error}"))
 }
 
 /// Who signs in, if anybody does.
