@@ -14,6 +14,7 @@
 //! | `mailer.rs`, `smtp.rs`, `smtp/` | how it leaves: into a folder, or to a mail server |
 //! | `webhook.rs`, `webhook/` | endpoints of communities that are told of events |
 //! | `access.rs` | who may see and change those |
+//! | `meters.rs` | what is counted of mails |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/`, `newest_first.rs` | the RPCs, one file each; what their lists have in common |
 //! | `entity/`, `migration/` | the tables |
@@ -31,6 +32,7 @@ mod lease;
 mod letter;
 mod line;
 mod mailer;
+mod meters;
 mod migration;
 mod newest_first;
 mod places;
@@ -158,6 +160,8 @@ impl Notifier {
         bus.subscribe(subscriber::of_accounts(self.clone()), workers);
         bus.subscribe(webhook::subscriber::of_communities(self.clone()), workers);
         bus.subscribe(webhook::subscriber::of_invitations(self.clone()), workers);
+        let counted = self.database.clone();
+        workers.spawn("notifier-meters", move |stop| meters::run(counted.clone(), stop));
         let service = self.clone();
         workers.spawn("notifier-sender", move |stop| sender::run(service.clone(), stop));
         let service = self.clone();

@@ -25,7 +25,7 @@ use crate::compose::{Letter, compose};
 use crate::entity::delivery::{Column, Entity, Model, State};
 use crate::lease::Lease;
 use crate::mailer::Outcome;
-use crate::{Notifier, dead_letter, suppression};
+use crate::{Notifier, dead_letter, meters, suppression};
 
 /// How often a lease is renewed while it lasts.
 const RENEWALS: u32 = 4;
@@ -111,6 +111,7 @@ async fn send(service: &Notifier, row: Model, lease: Lease, stop: &CancellationT
     let _ends = done.clone().drop_guard();
     tokio::spawn(hold(service.clone(), row.clone(), lease.clone(), done));
     let attempt = attempt(service, &row, &lease).await;
+    meters::attempt(&attempt.outcome);
     let pause = hear(service, &attempt);
     // Whoever forgets what became of a mail sends it again.
     while let Err(error) = record(service, &row, &attempt, pause).await {
