@@ -10,7 +10,7 @@ use usher_runtime::{Random, SealingKey};
 
 use crate::postgres::create_database;
 use crate::program::run;
-use crate::{Database, Description, Service, settings};
+use crate::{Database, Description, Options, Service, settings};
 
 /// Makes an empty database for each service, on the server at `postgres_url` or as a file in `folder`, and returns their URLs.
 pub async fn databases(
@@ -33,20 +33,29 @@ pub async fn databases(
 }
 
 /// Makes everything else that the suite needs.
-pub fn prepare(suite: &Description, smtp_port: u16, max_connections: u32) -> io::Result<()> {
+pub fn prepare(suite: &Description, smtp_port: u16, options: &Options) -> io::Result<()> {
     keys(&suite.keys())?;
+    write_settings(suite, smtp_port, options)?;
     for member in suite.members() {
-        let services = suite.services_with(member.service);
-        let address = member.address().to_owned();
-        let process = settings::Process { services: &services, address, max_connections };
         let file = suite.settings_file(member.service, member.replica);
-        std::fs::write(&file, settings::toml(suite, smtp_port, &process))?;
         if member.replica == 0 {
             let names = suite.service_names(member.service);
             run(&["migrate", "--config", &file.to_string_lossy(), "--services", &names]);
         }
     }
     bootstrap(suite)
+}
+
+/// Writes the settings of each process.
+pub fn write_settings(suite: &Description, smtp_port: u16, options: &Options) -> io::Result<()> {
+    for member in suite.members() {
+        let services = suite.services_with(member.service);
+        let address = member.address().to_owned();
+        let process = settings::Process { services: &services, address, options };
+        let file = suite.settings_file(member.service, member.replica);
+        std::fs::write(&file, settings::toml(suite, smtp_port, &process))?;
+    }
+    Ok(())
 }
 
 fn keys(folder: &Path) -> io::Result<()> {

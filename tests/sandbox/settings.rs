@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{Description, Service, Topology, nats};
+use crate::{Description, Options, Service, Topology, nats};
 
 /// What a process is told about the world, apart from what it shares with the others.
 pub struct Process<'a> {
@@ -11,8 +11,8 @@ pub struct Process<'a> {
     pub services: &'a [Service],
     /// Where it listens.
     pub address: String,
-    /// The most database connections of each service.
-    pub max_connections: u32,
+    /// What kind of suite it is part of.
+    pub options: &'a Options,
 }
 
 /// The configuration file of one process.
@@ -45,16 +45,16 @@ services = {{ alerts = "alerts", identity = "identity", community = "community",
         keys = keys.display(),
     );
     if suite.topology == Topology::Apart {
-        text += &apart(suite, &keys, process.services[0]);
+        text += &apart(suite, &keys, process.services[0], process.options);
     }
     for service in process.services {
-        text += &section(suite, *service, smtp_port, process.max_connections);
+        text += &section(suite, *service, smtp_port, process.options);
     }
     text
 }
 
 /// What processes need that find each other over the network.
-fn apart(suite: &Description, keys: &Path, service: Service) -> String {
+fn apart(suite: &Description, keys: &Path, service: Service, options: &Options) -> String {
     let name = service.name();
     let mut text = format!(
         "\n[trust.own_token]\nsigning_key_file = \"{}/{name}.pem\"\nissuer = \"usher/{name}\"\n",
@@ -75,10 +75,13 @@ fn apart(suite: &Description, keys: &Path, service: Service) -> String {
         }
     }
     let nats_url = nats::url_for(service, suite.nats_url.as_deref().unwrap_or_default());
-    text + &format!("\n[events]\nnats_url = \"{nats_url}\"\nnats_inbox_prefix = \"_INBOX.{name}\"\n")
+    text + &format!(
+        "\n[events]\nnats_url = \"{nats_url}\"\nnats_inbox_prefix = \"_INBOX.{name}\"\n{}",
+        more(options, "events")
+    )
 }
 
-fn section(suite: &Description, service: Service, smtp_port: u16, max_connections: u32) -> String {
+fn section(suite: &Description, service: Service, smtp_port: u16, options: &Options) -> String {
     let own = match service {
         // Failures count far longer than a busy machine takes for a test; a new key signs soon.
         Service::Identity => {
@@ -94,10 +97,21 @@ fn section(suite: &Description, service: Service, smtp_port: u16, max_connection
     let name = service.name();
     let url = &suite.databases[&service];
     let mut text = format!(
-        "\n[{name}]\n{own}\n[{name}.database]\nurl = \"{url}\"\nmax_connections = {max_connections}\n"
+        "\n[{name}]\n{own}{}\n[{name}.database]\nurl = \"{url}\"\nmax_connections = {}\n",
+        more(options, name),
+        options.max_connections,
     );
     if service == Service::Notifier {
-        let _ = write!(text, "\n[notifier.smtp]\nhost = \"127.0.0.1\"\nport = {smtp_port}\ntls = \"none\"\n");
+        let _ = write!(text, "\n[notifier.smtp]\nhost = \"127.0.0.1\"\nport = {smtp_port}\n");
+        text += more(options, "notifier.smtp");
+        if !more(options, "notifier.smtp").contains("tls = ") {
+            text += "tls = \"none\"\n";
+        }
     }
     text
+}
+
+/// What is set in the section `name` besides.
+fn more<'a>(options: &'a Options, name: &str) -> &'a str {
+    options.settings.get(name).map_or("", String::as_str)
 }

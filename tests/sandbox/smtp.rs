@@ -1,18 +1,26 @@
 //! A mail server that speaks SMTP on a socket and keeps what it accepts as files. [`script`] says how a recipient makes it
-//! difficult.
+//! difficult, [`faults`] how a test does.
 
 mod conversation;
+mod encryption;
+pub mod faults;
+mod record;
 pub mod script;
 
 use std::collections::HashMap;
-use std::io::{self, BufReader};
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use conversation::{Conversation, Mailbox};
+use conversation::{Conversation, Ended, Mailbox};
+use encryption::Wire;
+
+pub use encryption::Identity;
+pub use faults::{Act, Faults, Gate, Step};
+pub use record::{Record, Taken};
 
 use crate::ports::Port;
 
@@ -22,8 +30,29 @@ pub struct Smtp {
     pub port: u16,
     /// Holds `<recipient in lower case>/<number>.eml`; a higher number arrived later.
     pub mailbox: PathBuf,
-    kept: Arc<Mailbox>,
+    /// What it does wrong.
+    pub faults: Faults,
+    /// What it took.
+    pub record: Record,
+    house: Arc<House>,
     serving: Option<Serving>,
+}
+
+/// What a server offers, besides taking mail from anybody in the clear.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// Who it is, if it encrypts.
+    pub identity: Option<Identity>,
+    /// Whether it does so from the first byte.
+    pub implicit: bool,
+    /// The name and the password without which it takes nothing.
+    pub login: Option<(String, String)>,
+}
+
+/// What all conversations share.
+struct House {
+    mailbox: Mailbox,
+    offer: Offer,
 }
 
 struct Serving {
@@ -38,11 +67,14 @@ type Connections = Arc<Mutex<HashMap<usize, TcpStream>>>;
 
 impl Smtp {
     /// Starts a server on a free port that keeps mails in `mailbox`.
-    pub fn start(mailbox: &Path) -> io::Result<Self> {
+    pub fn start(mailbox: &Path, offer: Offer) -> io::Result<Self> {
         std::fs::create_dir_all(mailbox)?;
-        let kept = Arc::new(Mailbox::new(mailbox.to_owned()));
-        let serving = Serving::start(Port::reserve().into_listener(), &kept)?;
-        Ok(Self { port: serving.address.port(), mailbox: mailbox.to_owned(), kept, serving: Some(serving) })
+        let (faults, record) = (Faults::default(), Record::default());
+        let kept = Mailbox::new(mailbox.to_owned(), faults.clone(), record.clone());
+        let house = Arc::new(House { mailbox: kept, offer });
+        let serving = Serving::start(Port::reserve().into_listener(), &house)?;
+        let port = serving.address.port();
+        Ok(Self { port, mailbox: mailbox.to_owned(), faults, record, house, serving: Some(serving) })
     }
 
     /// Breaks off all connections and accepts no more, as if the server had gone away.
@@ -52,10 +84,15 @@ impl Smtp {
         }
     }
 
+    /// Breaks off all connections and accepts new ones.
+    pub fn break_off(&self) {
+        self.serving.iter().for_each(|serving| break_off(&serving.connections));
+    }
+
     /// Serves again on the same port, after [`Smtp::stop`].
     pub fn restart(&mut self) -> io::Result<()> {
         let listener = TcpListener::bind(("127.0.0.1", self.port))?;
-        self.serving = Some(Serving::start(listener, &self.kept)?);
+        self.serving = Some(Serving::start(listener, &self.house)?);
         Ok(())
     }
 }
@@ -67,20 +104,20 @@ impl Drop for Smtp {
 }
 
 impl Serving {
-    fn start(listener: TcpListener, mailbox: &Arc<Mailbox>) -> io::Result<Self> {
+    fn start(listener: TcpListener, house: &Arc<House>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (ends, connections) = (Arc::new(AtomicBool::new(false)), Connections::default());
-        let accepting = (mailbox.clone(), ends.clone(), connections.clone());
+        let accepting = (house.clone(), ends.clone(), connections.clone());
         let thread = std::thread::spawn(move || {
-            let (mailbox, ends, connections) = accepting;
+            let (house, ends, connections) = accepting;
             for (number, stream) in listener.incoming().flatten().enumerate() {
                 if ends.load(Ordering::SeqCst) {
                     return;
                 }
                 let Ok(listed) = stream.try_clone() else { continue };
                 connections.lock().unwrap_or_else(PoisonError::into_inner).insert(number, listed);
-                let (mailbox, connections) = (mailbox.clone(), connections.clone());
-                std::thread::spawn(move || serve(&mailbox, &connections, number, &stream));
+                let (house, connections) = (house.clone(), connections.clone());
+                std::thread::spawn(move || serve(&house, &connections, number, &stream));
             }
         });
         Ok(Self { address, ends, connections, thread })
@@ -91,18 +128,36 @@ impl Serving {
         // Wakes the thread, which waits for somebody to connect.
         let _ = TcpStream::connect(self.address);
         let _ = self.thread.join();
-        for stream in self.connections.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            // Fails only if the client has gone.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        break_off(&self.connections);
     }
 }
 
-fn serve(mailbox: &Mailbox, connections: &Connections, number: usize, stream: &TcpStream) {
+fn break_off(connections: &Connections) {
+    for stream in connections.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        // Fails only if the client has gone.
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+}
+
+fn serve(house: &House, connections: &Connections, number: usize, stream: &TcpStream) {
     // A client that breaks off is its own business.
-    let _ = Conversation::new(mailbox, BufReader::new(stream), stream).hold();
+    let _ = converse(house, stream);
     let _ = stream.shutdown(Shutdown::Both);
     connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+}
+
+fn converse(house: &House, stream: &TcpStream) -> io::Result<()> {
+    let House { mailbox, offer } = house;
+    let wire = match &offer.identity {
+        Some(identity) if offer.implicit => identity.encrypt(stream.try_clone()?)?,
+        _ => Wire::Plain(stream.try_clone()?),
+    };
+    let mut conversation = Conversation::new(mailbox, offer, wire);
+    let ended = conversation.hold()?;
+    if let (Some(identity), Ended::ToEncrypt) = (&offer.identity, ended) {
+        Conversation::encrypted(mailbox, offer, identity.encrypt(stream.try_clone()?)?).hold()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -114,7 +169,7 @@ mod tests {
     #[test]
     fn goes_away_and_comes_back_on_the_same_port() {
         let folder = std::env::temp_dir().join(format!("usher-smtp-{}", uuid::Uuid::new_v4().simple()));
-        let mut server = Smtp::start(&folder).unwrap();
+        let mut server = Smtp::start(&folder, Offer::default()).unwrap();
         let mut client = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
         let mut greeting = [0; 3];
         client.read_exact(&mut greeting).unwrap();

@@ -13,10 +13,10 @@ use crate::layout::process_name;
 use crate::nats::Nats;
 use crate::ports::Port;
 use crate::postgres::Postgres;
-use crate::preparation::{databases, prepare};
+use crate::preparation::{databases, prepare, write_settings};
 use crate::process::Process;
 use crate::program::program;
-use crate::smtp::Smtp;
+use crate::smtp::{Offer, Smtp};
 use crate::{Database, Description, Service, Topology, until};
 
 /// What kind of suite to start.
@@ -32,12 +32,40 @@ pub struct Options {
     pub max_connections: u32,
     /// The PostgreSQL server to use, the URL of its database `postgres`. A new one is started where none is given.
     pub postgres_url: Option<String>,
+    /// What the mail server offers.
+    pub mail: Offer,
+    /// Settings that differ from those of every suite, by section: lines of TOML.
+    pub settings: BTreeMap<&'static str, String>,
 }
 
 impl Options {
     /// One process of each kind, with servers of its own.
     pub fn new(database: Database, topology: Topology) -> Self {
-        Self { database, topology, replicas: BTreeMap::new(), max_connections: 10, postgres_url: None }
+        Self {
+            database,
+            topology,
+            replicas: BTreeMap::new(),
+            max_connections: 10,
+            postgres_url: None,
+            mail: Offer::default(),
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// The same with so many processes of `service`.
+    #[must_use]
+    pub fn with_replicas(mut self, service: Service, count: usize) -> Self {
+        self.replicas.insert(service, count);
+        self
+    }
+
+    /// The same with more lines in the section `name` of the settings.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, lines: &str) -> Self {
+        let section = self.settings.entry(name).or_default();
+        section.push_str(lines);
+        section.push('\n');
+        self
     }
 }
 
@@ -65,7 +93,7 @@ impl Suite {
     /// # Panics
     /// If something does not start, with the end of its log.
     pub async fn start(folder: &Path, options: &Options) -> io::Result<Self> {
-        let smtp = Smtp::start(&folder.join("mailbox"))?;
+        let smtp = Smtp::start(&folder.join("mailbox"), options.mail.clone())?;
         let nats = match options.topology {
             Topology::Apart => Some(Nats::start(folder).await?),
             Topology::Together => None,
@@ -90,7 +118,7 @@ impl Suite {
             admin_email: ADMIN_EMAIL.to_owned(),
             admin_password: ADMIN_PASSWORD.to_owned(),
         };
-        prepare(&description, smtp.port, options.max_connections)?;
+        prepare(&description, smtp.port, options)?;
         let mut suite = Self { description, processes: BTreeMap::new(), nats, postgres, smtp };
         suite.launch(ports)?;
         suite.ready().await;
@@ -105,6 +133,11 @@ impl Suite {
             self.processes.entry(member.service).or_default().push(process);
         }
         Ok(())
+    }
+
+    /// Writes the settings anew, for processes that are started from now on.
+    pub fn write_settings(&self, options: &Options) -> io::Result<()> {
+        write_settings(&self.description, self.smtp.port, options)
     }
 
     /// Starts a process of `service`, for instance again after it was ended.
