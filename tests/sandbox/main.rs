@@ -37,8 +37,9 @@ async fn main() -> ExitCode {
     let mut options = Options::new(arguments.database, arguments.topology);
     options.postgres_url = arguments.postgres_url;
     if (arguments.database, arguments.topology) == (Database::Postgres, Topology::Apart) {
-        // So that what replicas have to count together, such as guesses, is counted by two.
+        // So that what replicas have to count together, such as guesses, is counted by two, and what only one may do is tried at two.
         options.replicas.insert(Service::Identity, 2);
+        options.replicas.insert(Service::Invitation, 2);
     }
     let suite = tokio::select! {
         suite = Suite::start(&arguments.folder, &options) => suite.expect("the suite must start"),

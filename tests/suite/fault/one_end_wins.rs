@@ -1,11 +1,10 @@
 //! An invitation is accepted, at one of two processes, while something else happens to it at the other: 200 times each.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use sandbox::{Caller, Service, Topology, until};
+use sandbox::{Service, until};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use tonic::{Code, Status};
 use usher_api::invitation::{
@@ -13,10 +12,9 @@ use usher_api::invitation::{
     RevokeInvitationRequest,
 };
 
-use super::{options, start};
-use crate::support::address;
-use crate::support::people::{Person, admin_of};
+use crate::support::people::{Person, admin};
 use crate::support::refusal::reason;
+use crate::support::rows::database;
 use crate::support::tree::{Tree, accept, allowed, grant, invite, mssp, token};
 
 /// How often each race is run.
@@ -66,14 +64,10 @@ async fn of_accepting_and_expiry_at_once_exactly_one_wins() {
 }
 
 async fn race(rival: Rival) {
-    let mut options = options(Topology::Apart);
-    options.replicas = BTreeMap::from([(Service::Invitation, 2)]);
-    let suite = start(&options).await;
-    let admin = admin_of(&suite.description).await;
+    // The suite that all tests share has two invitation services; without them this is no race, which the end would show.
+    let (admin, guest) = (admin().await, Person::new("guest").await);
     let tree = mssp(&admin, ROUNDS).await;
-    let invitations = sea_orm::Database::connect(&suite.description.databases[&Service::Invitation]).await;
-    let arena = Arena { admin, tree, invitations: invitations.unwrap() };
-    let guest = Person::with_email(&Caller::nobody_at(&suite.description), &address("guest")).await;
+    let arena = Arena { admin, tree, invitations: database(Service::Invitation).await };
     let rounds = stream::iter((0..ROUNDS).map(|round| arena.round(rival, &guest, round)));
     let accepted: Vec<bool> = rounds.buffer_unordered(AT_ONCE).collect().await;
     let wins = accepted.iter().filter(|accepted| **accepted).count();
