@@ -1,8 +1,9 @@
-//! How fast access is answered and passwords are judged, beside what the machine can do at all in the same run: only the ratios mean something elsewhere.
+//! How fast access is answered, passwords are judged and mails leave, beside what the machine can do at all in the same run: only the ratios mean something elsewhere.
 //!
 //! Starts a suite on PostgreSQL, fills it with `usher seed`, and measures. Never part of the tests.
 
 mod alike;
+mod delivery;
 mod measure;
 mod passwords;
 mod population;
@@ -10,7 +11,7 @@ mod population;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use sandbox::{Caller, Database, Options, Service, Suite, Topology};
 use sea_orm::ConnectionTrait as _;
 use tonic::transport::Endpoint;
@@ -21,7 +22,7 @@ use usher_api::community::{BatchCheckAccessRequest, CheckAccessRequest, ListMemb
 use measure::{Measured, measure};
 use population::Population;
 
-/// Measures the community and identity services.
+/// Measures the services.
 #[derive(Parser)]
 struct Arguments {
     /// An empty folder for everything that the suite writes
@@ -45,6 +46,29 @@ struct Arguments {
     /// Pairs of refused sign-ins, of people with an account and without, that are compared
     #[arg(long, default_value_t = 300)]
     sign_ins: usize,
+    /// Mails that wait for the notifier
+    #[arg(long, default_value_t = 3_000)]
+    mails: usize,
+    /// Events that wait for the relay
+    #[arg(long, default_value_t = 20_000)]
+    events: usize,
+    /// Invitations one after the other
+    #[arg(long, default_value_t = 200)]
+    invitations_alone: usize,
+    /// The only part to measure
+    #[arg(long)]
+    only: Option<Part>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Checks and lists in a large tree
+    Access,
+    /// What judging passwords costs and gives away
+    Passwords,
+    /// Events and mails
+    Delivery,
 }
 
 /// As many connections as the service has to its database.
@@ -59,12 +83,61 @@ const PAGE: i32 = 5;
 async fn main() {
     let arguments = Arguments::parse();
     let options = Options::new(Database::Postgres, Topology::Apart);
-    let suite = Suite::start(&arguments.folder, &options).await.expect("the suite must start");
+    let mut suite = Suite::start(&arguments.folder, &options).await.expect("the suite must start");
+    let asked = |part| arguments.only.is_none_or(|only| only == part);
+    if asked(Part::Delivery) {
+        deliver(&arguments, &mut suite).await;
+    }
+    if asked(Part::Access) {
+        access(&arguments, &suite).await;
+    }
+    if asked(Part::Passwords) {
+        judge(&arguments, &suite).await;
+    }
+    for complaint in suite.stop() {
+        eprintln!("bench: {complaint}");
+    }
+}
+
+fn table(rows: &[(&str, &Measured)]) {
+    println!("\n{:44} {:>10} {:>10} {:>10}", "", "per second", "p50 ms", "p99 ms");
+    for (name, measured) in rows {
+        println!("{name:44} {measured}");
+    }
+}
+
+async fn deliver(arguments: &Arguments, suite: &mut Suite) {
+    let measured =
+        delivery::measure(suite, arguments.mails, arguments.events, arguments.invitations_alone).await;
+    table(&[
+        ("from the answer to NATS, one at a time", &measured.to_nats),
+        ("from the answer to the mail server", &measured.to_smtp),
+    ]);
+    println!("\n{:44} {:>10}", "", "per second");
+    for (name, rate) in [
+        ("limit: mails of a pool of lettre", measured.raw_mails),
+        ("mails of one notifier", measured.mails),
+        ("limit: the pool, where each takes 20 ms", measured.raw_mails_to_slow),
+        ("the notifier there", measured.mails_to_slow),
+        ("limit: messages that JetStream takes", measured.raw_events),
+        ("events of one relay", measured.events),
+    ] {
+        println!("{name:44} {rate:>10.0}");
+    }
+    println!("\nthe notifier reaches {:.0} % of the pool", 100.0 * measured.mails / measured.raw_mails);
+    println!(
+        "where a mail takes {:?}, it reaches {:.0} %",
+        delivery::WRITING,
+        100.0 * measured.mails_to_slow / measured.raw_mails_to_slow
+    );
+    println!("the relay reaches {:.0} % of JetStream", 100.0 * measured.events / measured.raw_events);
+}
+
+async fn access(arguments: &Arguments, suite: &Suite) {
     let sizes = [&*arguments.communities, &*arguments.users, &*arguments.memberships];
-    let people = Population::make(&suite.description, sizes).await;
     let bench = Bench {
         caller: Caller::nobody_at(&suite.description).service("alerts"),
-        people,
+        people: Population::make(&suite.description, sizes).await,
         concurrency: arguments.concurrency,
         time: Duration::from_secs(arguments.seconds),
     };
@@ -74,15 +147,7 @@ async fn main() {
     let small = bench.check(false).await;
     let batch = bench.batch().await;
     let (first, deep) = (bench.page(0).await, bench.page(DEPTH).await);
-    let good = passwords::assess(&suite.description, bench.time, false).await;
-    let laborious = passwords::assess(&suite.description, bench.time, true).await;
-    let pairs = arguments.sign_ins;
-    let refusals = passwords::sign_in_refusals(&suite.description, pairs, false).await;
-    let locks = passwords::sign_in_refusals(&suite.description, pairs / 3, true).await;
-    let resets = passwords::reset_requests(&suite.description, pairs).await;
-
-    println!("\n{:44} {:>10} {:>10} {:>10}", "", "per second", "p50 ms", "p99 ms");
-    for (name, measured) in [
+    table(&[
         ("limit: SELECT 1", &database),
         ("limit: a health check over gRPC", &rpc),
         ("CheckAccess, in the large tree", &check),
@@ -90,25 +155,32 @@ async fn main() {
         ("BatchCheckAccess of 1,000", &batch),
         ("ListMembers, first page of 5", &first),
         ("ListMembers, page 100 of 5", &deep),
-        ("AssessPassword, a good one, one at a time", &good),
-        ("AssessPassword, the most laborious", &laborious),
-    ] {
-        println!("{name:44} {measured}");
-    }
+    ]);
     println!("\nCheckAccess reaches {:.0} % of SELECT 1", 100.0 * check.per_second() / database.per_second());
     println!("CheckAccess reaches {:.0} % of a health check", 100.0 * check.per_second() / rpc.per_second());
     println!("the large tree takes {:.2} times the small one", check.median() / small.median());
     println!("a check in a batch takes {:.3} of one alone", batch.median() / BATCH as f64 / check.median());
     println!("page 100 takes {:.2} times page 1", deep.median() / first.median());
+}
+
+async fn judge(arguments: &Arguments, suite: &Suite) {
+    let (suite, time, pairs) =
+        (&suite.description, Duration::from_secs(arguments.seconds), arguments.sign_ins);
+    let good = passwords::assess(suite, time, false).await;
+    let laborious = passwords::assess(suite, time, true).await;
+    let refusals = passwords::sign_in_refusals(suite, pairs, false).await;
+    let locks = passwords::sign_in_refusals(suite, pairs / 3, true).await;
+    let resets = passwords::reset_requests(suite, pairs).await;
+    table(&[
+        ("AssessPassword, a good one, one at a time", &good),
+        ("AssessPassword, the most laborious", &laborious),
+    ]);
     for (what, compared) in [
         ("refused sign-ins: the one to accounts with another password", &refusals),
         ("sign-ins that lock the address: the one of accounts", &locks),
         ("forgotten passwords: the one of accounts", &resets),
     ] {
         println!("\n{what}, the other without an account\n{compared}");
-    }
-    for complaint in suite.stop() {
-        eprintln!("bench: {complaint}");
     }
 }
 

@@ -36,6 +36,13 @@ async fn repeat(until: Instant, number: &AtomicUsize, work: &impl AsyncFn(usize)
 }
 
 impl Measured {
+    /// Times that were measured one after the other.
+    pub fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let total = times.iter().sum();
+        Self { times, total }
+    }
+
     pub fn per_second(&self) -> f64 {
         self.times.len() as f64 / self.total.as_secs_f64()
     }

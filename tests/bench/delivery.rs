@@ -1,0 +1,264 @@
+//! How fast what happened becomes a mail: beside what a mail server and NATS take from whoever does nothing else.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream;
+use futures::stream::{self, StreamExt as _};
+use lettre::address::Envelope;
+use lettre::transport::smtp::PoolConfig;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use sandbox::smtp::{Act, Step};
+use sandbox::{Caller, Service, Suite, until};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
+use usher_api::community::{Community, CommunityKind, CreateCommunityRequest, Grant};
+use usher_api::identity::AuthenticateRequest;
+use usher_api::invitation::{
+    CreateInvitationRequest, ImportHeader, ImportInvitationsRequest, ImportItem, Invitation,
+};
+use uuid::Uuid;
+
+use crate::measure::Measured;
+
+/// How many mails go at a time, as the notifier is set by default.
+const AT_ONCE: usize = 8;
+/// How long a mail server takes that writes mails to a disk.
+pub const WRITING: Duration = Duration::from_millis(20);
+/// How many messages wait for NATS to take them, as many as a relay takes at a time.
+const UNACKNOWLEDGED: usize = 200;
+
+/// Somebody who may invite, and where.
+pub struct Inviter {
+    caller: Caller,
+    community: String,
+}
+
+/// Rates, each beside that of whoever does nothing else, and how long one invitation takes when there is no other.
+pub struct Delivery {
+    /// To a server that takes a mail at once.
+    pub mails: f64,
+    pub raw_mails: f64,
+    /// To one that takes [`WRITING`] for each.
+    pub mails_to_slow: f64,
+    pub raw_mails_to_slow: f64,
+    pub events: f64,
+    pub raw_events: f64,
+    /// From the answer to the invitation until its event is out.
+    pub to_nats: Measured,
+    /// From the answer to the invitation until the mail server has its mail.
+    pub to_smtp: Measured,
+}
+
+/// Measures so many mails and events, and so many invitations one after the other.
+pub async fn measure(suite: &mut Suite, mails: usize, events: usize, alone: usize) -> Delivery {
+    let inviter = Inviter::new(suite).await;
+    let (to_nats, to_smtp) = inviter.alone(suite, alone).await;
+    let raw = raw_mails(suite, mails).await;
+    let ours = inviter.mails(suite, mails).await;
+    let slow = Act::Delay(WRITING);
+    suite.smtp.faults.add(Step::LastWord, slow, 2 * mails);
+    let raw_mails_to_slow = raw_mails(suite, mails).await;
+    let mails_to_slow = inviter.mails(suite, mails).await;
+    suite.smtp.faults.clear();
+    let raw_events = raw_events(suite, events).await;
+    let events = relayed(suite, events).await;
+    Delivery {
+        mails: ours,
+        raw_mails: raw,
+        mails_to_slow,
+        raw_mails_to_slow,
+        events,
+        raw_events,
+        to_nats,
+        to_smtp,
+    }
+}
+
+impl Inviter {
+    async fn new(suite: &Suite) -> Self {
+        let description = &suite.description;
+        let anyone = Caller::nobody_at(description);
+        let request = AuthenticateRequest {
+            email: description.admin_email.clone(),
+            password: description.admin_password.clone(),
+            ..AuthenticateRequest::default()
+        };
+        let answer = anyone.identity().authenticate(request).await.expect("the password is right");
+        let token = answer.into_inner().credentials.expect("credentials come").access_token;
+        let caller = anyone.bearing(&token);
+        let community = Community {
+            kind: CommunityKind::Managed.into(),
+            display_name: "Measured".to_owned(),
+            ..Community::default()
+        };
+        let request =
+            CreateCommunityRequest { community: Some(community), ..CreateCommunityRequest::default() };
+        let made = caller.community().create_community(request).await.expect("the community is made");
+        Self { caller, community: made.into_inner().community.expect("it comes").name }
+    }
+
+    fn grants(&self) -> Vec<Grant> {
+        let roles = vec!["guest".to_owned()];
+        vec![Grant { community: self.community.clone(), roles, ..Grant::default() }]
+    }
+
+    /// Invites people one after the other, each when the mail of the one before is there.
+    async fn alone(&self, suite: &Suite, count: usize) -> (Measured, Measured) {
+        let client = sandbox::nats::connect(suite.description.nats_url.as_deref().expect("they are apart"));
+        let client = client.await.expect("NATS answers");
+        let created = client.subscribe("usher.invitation.invitation.created").await.expect("it may listen");
+        client.flush().await.expect("NATS answers");
+        let mut created = created.map(|_| Instant::now());
+        let (mut to_nats, mut to_smtp) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let email = address();
+            let invitation =
+                Invitation { email: email.clone(), grants: self.grants(), ..Invitation::default() };
+            let request = CreateInvitationRequest {
+                parent: self.community.clone(),
+                invitation: Some(invitation),
+                request_id: Uuid::new_v4().to_string(),
+                ..CreateInvitationRequest::default()
+            };
+            self.caller.invitation().create_invitation(request).await.expect("the invitation is made");
+            let answered = Instant::now();
+            let out = created.next().await.expect("NATS goes on");
+            let taken =
+                until("the mail is there", || async { suite.smtp.record.of(&email).pop() }).await.taken;
+            to_nats.push(out.saturating_duration_since(answered));
+            to_smtp.push(taken.saturating_duration_since(answered));
+        }
+        (Measured::of(to_nats), Measured::of(to_smtp))
+    }
+
+    /// Mails per second of one notifier that finds them all waiting.
+    async fn mails(&self, suite: &mut Suite, count: usize) -> f64 {
+        let notifiers = suite.processes.get_mut(&Service::Notifier).expect("it runs");
+        for notifier in notifiers {
+            notifier.stop();
+        }
+        self.import(count).await;
+        let invitations = database(suite, Service::Invitation).await;
+        until("all events are out", || async { none(&invitations, UNPUBLISHED).await }).await;
+        let before = suite.smtp.record.count();
+        let again = suite.process(Service::Notifier, 0).expect("it started before");
+        suite.processes.insert(Service::Notifier, vec![again]);
+        rate_of(suite, before, count).await
+    }
+
+    async fn import(&self, count: usize) {
+        let header = ImportHeader {
+            parent: self.community.clone(),
+            grants: self.grants(),
+            request_id: Uuid::new_v4().to_string(),
+            ..ImportHeader::default()
+        };
+        let item = |_| ImportItem { email: address(), ..ImportItem::default() };
+        let request = ImportInvitationsRequest {
+            header: Some(header),
+            items: (0..count).map(item).collect(),
+            ..ImportInvitationsRequest::default()
+        };
+        let answers = self.caller.invitation().import_invitations(stream::iter([request])).await;
+        let mut answers = answers.expect("the administrator may invite").into_inner();
+        while answers.message().await.expect("the import goes on").is_some() {}
+    }
+}
+
+/// An address of its own, in one of many domains.
+fn address() -> String {
+    let id = Uuid::new_v4();
+    format!("guest.{}@place{}.test", id.simple(), id.as_u128() % 100)
+}
+
+/// The rate at which the mail server takes `count` mails after the first `before`.
+async fn rate_of(suite: &Suite, before: usize, count: usize) -> f64 {
+    while suite.smtp.record.count() < before + count {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let all = suite.smtp.record.all();
+    let time = all[before + count - 1].taken - all[before].taken;
+    (count - 1) as f64 / time.as_secs_f64()
+}
+
+/// Mails per second of lettre's own pool, each as long as one of ours.
+async fn raw_mails(suite: &Suite, count: usize) -> f64 {
+    let mail = any_mail(&suite.description.mailbox);
+    let pool = PoolConfig::new().max_size(AT_ONCE as u32);
+    let transport =
+        AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(suite.smtp.port);
+    let transport = transport.pool_config(pool).build();
+    let before = suite.smtp.record.count();
+    let sent = stream::iter(0..count).map(|_| async {
+        let (from, to) =
+            ("no-reply@usher.test".parse().expect("it is one"), address().parse().expect("it is one"));
+        let envelope = Envelope::new(Some(from), vec![to]).expect("it has a recipient");
+        transport.send_raw(&envelope, &mail).await.expect("the server takes it");
+    });
+    sent.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
+    rate_of(suite, before, count).await
+}
+
+fn any_mail(mailbox: &Path) -> Vec<u8> {
+    let folder = std::fs::read_dir(mailbox).expect("there is a mailbox").next().expect("somebody got a mail");
+    let folder = std::fs::read_dir(folder.expect("it can be read").path()).expect("it can be read");
+    let file = folder.flatten().next().expect("it holds a mail").path();
+    std::fs::read(file).expect("it can be read")
+}
+
+const UNPUBLISHED: &str = "SELECT count(*) FROM outbox WHERE publish_time IS NULL";
+/// What is told in the measurement of the relay: as long as an event about an invitation.
+const TELL: &str = "INSERT INTO outbox (id, kind, resource, version, payload, traceparent, occur_time, available_time, attempts, publication) \
+     SELECT gen_random_uuid(), 'delivery.measured', 'deliveries/' || gen_random_uuid(), 1, decode(repeat('00', 200), 'hex'), '', 0, 0, 0, 0 \
+     FROM generate_series(1, $1)";
+
+/// Events per second through the relay of the notifier, which finds them all waiting.
+async fn relayed(suite: &mut Suite, count: usize) -> f64 {
+    let outbox = database(suite, Service::Notifier).await;
+    let count = i32::try_from(count).expect("there are not so many");
+    let backend = outbox.get_database_backend();
+    let tell = Statement::from_sql_and_values(backend, TELL, [count.into()]);
+    outbox.execute_raw(tell).await.expect("the events are written");
+    let begun = Instant::now();
+    while none(&outbox, UNPUBLISHED).await.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    f64::from(count) / begun.elapsed().as_secs_f64()
+}
+
+/// Messages per second that NATS takes from one client.
+async fn raw_events(suite: &Suite, count: usize) -> f64 {
+    let client = sandbox::nats::connect(suite.description.nats_url.as_deref().expect("they are apart"));
+    let jetstream = jetstream::new(client.await.expect("NATS answers"));
+    let begun = Instant::now();
+    for _ in 0..count.div_ceil(UNACKNOWLEDGED) {
+        let mut sent = Vec::with_capacity(UNACKNOWLEDGED);
+        for _ in 0..UNACKNOWLEDGED {
+            let mut headers = async_nats::HeaderMap::new();
+            for name in
+                ["Nats-Msg-Id", "ce-id", "ce-type", "ce-source", "ce-subject", "ce-time", "ce-sequence"]
+            {
+                headers.insert(name, Uuid::new_v4().to_string());
+            }
+            let payload = vec![0; 200].into();
+            sent.push(jetstream.publish_with_headers("usher.bench.event.measured", headers, payload).await);
+        }
+        for acknowledgement in sent {
+            acknowledgement.expect("NATS is there").await.expect("NATS takes it");
+        }
+    }
+    count.next_multiple_of(UNACKNOWLEDGED) as f64 / begun.elapsed().as_secs_f64()
+}
+
+async fn database(suite: &Suite, service: Service) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(&suite.description.databases[&service]);
+    options.max_connections(2).sqlx_logging(false);
+    sea_orm::Database::connect(options).await.expect("the database answers")
+}
+
+/// Whether `sql` counts none.
+async fn none(database: &DatabaseConnection, sql: &str) -> Option<()> {
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    let row = database.query_one_raw(statement).await.expect("it runs").expect("it counts");
+    (row.try_get_by_index::<i64>(0).expect("it is a number") == 0).then_some(())
+}
