@@ -1,0 +1,174 @@
+//! Faults of all kinds at random, while people invite, accept and revoke. The same seed brings the same faults:
+//! `tests/run faults --minutes M --seed N`.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use sandbox::smtp::{Act, Step};
+use sandbox::{Service, Suite, Topology};
+use uuid::Uuid;
+
+use super::ledger::Ledger;
+use super::servers_under_load::under_load;
+use super::{hasty, kill, long_run, new_folder, revive};
+use crate::support::dice::Dice;
+
+/// How long faults happen in the default run.
+const SHORT: Duration = Duration::from_secs(20);
+/// How soon all mails are there after the last fault.
+const SOON: Duration = Duration::from_secs(50);
+
+/// What can happen.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Kill(Service),
+    Stop,
+    CrashPostgres,
+    RestartPostgres,
+    CrashNats,
+    DeleteStream,
+    WipeNats,
+    MailAway,
+    MailAnswers(&'static str),
+    MailDrops,
+    MailSlow,
+}
+
+const FAULTS: [Fault; 14] = [
+    Fault::Kill(Service::Identity),
+    Fault::Kill(Service::Community),
+    Fault::Kill(Service::Invitation),
+    Fault::Kill(Service::Invitation),
+    Fault::Kill(Service::Notifier),
+    Fault::Kill(Service::Notifier),
+    Fault::Stop,
+    Fault::CrashPostgres,
+    Fault::RestartPostgres,
+    Fault::CrashNats,
+    Fault::DeleteStream,
+    Fault::WipeNats,
+    Fault::MailAway,
+    Fault::MailDrops,
+];
+/// Milder ones, of which each happens beside another.
+const BESIDE: [Fault; 4] = [
+    Fault::MailSlow,
+    Fault::MailDrops,
+    Fault::MailAnswers("421 4.3.2 closing"),
+    Fault::MailAnswers("450 4.2.1 busy"),
+];
+const STEPS: [Step; 6] = [Step::Greeting, Step::Ehlo, Step::Mail, Step::Rcpt, Step::Data, Step::LastWord];
+
+/// A suite, and what happens to it.
+struct Storm<'a> {
+    suite: &'a mut Suite,
+    ledger: &'a Ledger,
+    dice: Dice,
+}
+
+impl Storm<'_> {
+    async fn rage(mut self, time: Duration) {
+        let begun = Instant::now();
+        let mut number = 0;
+        while begun.elapsed() < time {
+            let (fault, beside) = (*self.dice.pick(&FAULTS), *self.dice.pick(&BESIDE));
+            let (length, pause) = (self.some_time(), self.some_time());
+            eprintln!("fault {number}: {fault:?} for {length:?} beside {beside:?}, then {pause:?} of peace");
+            self.befall(beside, length).await;
+            self.befall(fault, length).await;
+            tokio::time::sleep(pause).await;
+            number += 1;
+        }
+        self.suite.smtp.faults.clear();
+    }
+
+    /// Up to two seconds.
+    fn some_time(&mut self) -> Duration {
+        Duration::from_millis(100 * (1 + self.dice.below(20) as u64))
+    }
+
+    async fn befall(&mut self, fault: Fault, length: Duration) {
+        let begun = Instant::now();
+        match fault {
+            Fault::Kill(service) => {
+                if service == Service::Notifier {
+                    self.ledger.strike();
+                }
+                kill(self.suite, service, 0);
+                tokio::time::sleep(length).await;
+                revive(self.suite, service, 0);
+            }
+            Fault::Stop => {
+                let notifier = &self.suite.processes[&Service::Notifier][0];
+                notifier.signal(Signal::SIGSTOP);
+                // Longer than its lease.
+                tokio::time::sleep(length + Duration::from_secs(3)).await;
+                notifier.signal(Signal::SIGCONT);
+                self.ledger.strike_since(begun);
+            }
+            Fault::CrashPostgres | Fault::RestartPostgres => self.end_postgres(fault, begun).await,
+            Fault::CrashNats | Fault::WipeNats => {
+                let nats = self.suite.nats.as_mut().unwrap();
+                nats.process.crash();
+                if matches!(fault, Fault::WipeNats) {
+                    nats.wipe().unwrap();
+                }
+                tokio::time::sleep(length).await;
+                nats.restart().await.unwrap();
+            }
+            Fault::DeleteStream => {
+                let url = self.suite.description.nats_url.as_deref().unwrap();
+                let client = sandbox::nats::connect(url).await.unwrap();
+                // There may be none yet after the last fault.
+                let _ = async_nats::jetstream::new(client).delete_stream("USHER").await;
+            }
+            Fault::MailAway => {
+                self.suite.smtp.stop();
+                tokio::time::sleep(length).await;
+                self.suite.smtp.restart().unwrap();
+            }
+            Fault::MailAnswers(_) | Fault::MailDrops | Fault::MailSlow => {
+                let act = match fault {
+                    Fault::MailAnswers(answer) => Act::Say(answer),
+                    Fault::MailDrops => Act::Drop,
+                    _ => Act::Delay(length),
+                };
+                self.suite.smtp.faults.add(*self.dice.pick(&STEPS), act, 1);
+            }
+        }
+    }
+
+    async fn end_postgres(&mut self, fault: Fault, begun: Instant) {
+        let folder = self.suite.description.folder.clone();
+        let postgres = self.suite.postgres.as_mut().unwrap();
+        match fault {
+            Fault::CrashPostgres => postgres.process.crash(),
+            _ => {
+                postgres.process.stop();
+            }
+        }
+        postgres.restart(&folder).await.unwrap();
+        self.ledger.strike_since(begun);
+    }
+}
+
+/// The seed that was asked for, or any.
+fn seed() -> u64 {
+    let asked = std::env::var("USHER_FAULT_SEED").ok().map(|seed| seed.parse().expect("seeds are numbers"));
+    asked.unwrap_or_else(|| u64::from(Uuid::new_v4().as_fields().0))
+}
+
+#[tokio::test]
+async fn whatever_breaks_no_mail_is_lost_and_none_is_doubled() {
+    let seed = seed();
+    eprintln!("seed {seed}");
+    let options = sandbox::Options { postgres_url: None, ..hasty(Topology::Apart) };
+    let options = options.with_replicas(Service::Notifier, 2);
+    let mut suite = Suite::start(&new_folder(), &options).await.unwrap();
+    let ledger = Ledger::open(&suite).await;
+    let storm = Storm { suite: &mut suite, ledger: &ledger, dice: Dice::new(seed) };
+    under_load(&ledger, Box::pin(storm.rage(long_run().unwrap_or(SHORT)))).await;
+    suite.processes.values_mut().flatten().for_each(sandbox::process::Process::assert_alive);
+    suite.ready().await;
+    ledger.settles(SOON).await;
+}
