@@ -10,7 +10,8 @@ use crate::support::endpoint::{Answer, Endpoint, Post};
 use crate::support::keys::{key, revoke_key};
 use crate::support::people::{Person, admin};
 use crate::support::rows::{
-    let_the_attempts_come, let_the_end_come, tell_again, told_by_notifier, when_skipped,
+    let_the_attempts_come, let_the_end_come, tell_again, tell_late, told_by_notifier, until_dealt_with,
+    when_skipped,
 };
 use crate::support::tree::{Tree, community, grant, invite, managed, mssp, role};
 use crate::support::webhooks::{deliveries, redrive, test_webhook, webhook, when};
@@ -111,6 +112,23 @@ async fn what_comes_twice_is_told_once() {
     })
     .await;
     assert_eq!(all.of("role.created").iter().filter(|post| named(post) == first).count(), 1);
+}
+
+#[tokio::test]
+async fn what_happened_before_it_was_made_is_not_told() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let before = role(&admin, &community, &["members.list"]).await;
+    until_dealt_with(&before).await;
+    let all = listener(&admin, &community, &["role.*"]).await;
+    tell_late("role.created", &before).await;
+    until_dealt_with(&before).await;
+    let after = role(&admin, &community, &["members.list"]).await;
+    until("what came after is told", || async {
+        all.of("role.created").into_iter().find(|post| named(post) == after)
+    })
+    .await;
+    assert!(all.of("role.created").iter().all(|post| named(post) != before));
 }
 
 #[tokio::test]

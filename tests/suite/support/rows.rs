@@ -210,6 +210,26 @@ pub async fn tell_of_invitation(kind: &str, invitation: &str, payload: Vec<u8>) 
     execute_in(Service::Invitation, sql, values).await;
 }
 
+/// Waits until the events of the community service about a resource are dealt with by all of their consumers.
+pub async fn until_dealt_with(resource: &str) {
+    until("the events are dealt with", || async {
+        let database = database(Service::Community).await;
+        let sql = "SELECT count(*) FROM outbox WHERE resource = $1 AND confirm_time IS NULL";
+        let statement =
+            Statement::from_sql_and_values(database.get_database_backend(), sql, [resource.into()]);
+        let row = database.query_one_raw(statement).await.expect("the statement runs")?;
+        (row.try_get_by_index::<i64>(0) == Ok(0)).then_some(())
+    })
+    .await;
+}
+
+/// Has an event of the community service published once more as one of two minutes ago.
+pub async fn tell_late(kind: &str, resource: &str) {
+    let sql = "UPDATE outbox SET publish_time = NULL, available_time = 0, confirm_time = NULL, publication = publication + 1, occur_time = $1 \
+               WHERE kind = $2 AND resource = $3";
+    execute(sql, [ago(Duration::from_mins(2)), kind.into(), resource.into()]).await;
+}
+
 fn ago(time: Duration) -> Value {
     Clock::system().now().before(time).0.into()
 }
