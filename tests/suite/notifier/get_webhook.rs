@@ -9,7 +9,7 @@ use crate::support::webhooks::{get_webhook, webhook};
 async fn is_found_in_its_own_community_alone() {
     let admin = admin().await;
     let (community, other) = (managed(&admin).await, managed(&admin).await);
-    let (made, _) = webhook(&admin, &community, "https://example.com/hook", &["member.*"]).await;
+    let (made, _) = webhook(&admin, &community, "https://example.com/hook", &["role.deleted"]).await;
     assert_eq!(get_webhook(&admin, &made.name).await.unwrap(), made);
     let crossed = made.name.replace(&community, &other);
     let metadata = refused(get_webhook(&admin, &crossed).await, Code::NotFound, "WEBHOOK_NOT_FOUND");
