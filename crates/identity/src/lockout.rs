@@ -143,7 +143,8 @@ async fn take_place(
         return Err(Error::SignInLocked { unlock_time });
     }
     let of_key = Column::AddressKey.eq(key.as_slice());
-    let taken = pending(&change, of_key, now).await? + failures(&change, &guard, within).await?;
+    let pending = Entity::find().filter(of_key).filter(is_pending(now)).count(&*change).await?;
+    let taken = pending + failures(&change, &guard, within).await?;
     if taken >= u64::from(service.config.lockout.failures.get())
         || !has_place_for_source(service, &change, whereabouts.source, now).await?
     {
@@ -154,10 +155,9 @@ async fn take_place(
     Ok(Some(Attempt { row, within }))
 }
 
-/// How many attempts of `which` are being looked at.
-async fn pending(change: &Change, which: Expr, now: Timestamp) -> Result<u64, Error> {
-    let looked_at = Column::Outcome.eq(Outcome::Pending).and(Column::CreateTime.gt(now.before(PLACE_LIFE)));
-    Ok(Entity::find().filter(which).filter(looked_at).count(&**change).await?)
+/// Attempts that are being looked at.
+fn is_pending(now: Timestamp) -> Expr {
+    Column::Outcome.eq(Outcome::Pending).and(Column::CreateTime.gt(now.before(PLACE_LIFE)))
 }
 
 /// Counts, within `change`, somebody in whom an identity provider vouches for.
@@ -343,9 +343,10 @@ async fn has_place_for_source(
     let Some(source) = source else { return Ok(true) };
     hold_source(service, change, "sign-in source", source).await?;
     let limit = source_limit(service);
-    let counted = Column::CreateTime.gt(now.before(limit.within));
-    let failed = failures_from(source).filter(counted).count(&**change).await?;
-    Ok(failed + pending(change, from(source), now).await? < limit.most)
+    let failed = is_failure().and(Column::CreateTime.gt(now.before(limit.within)));
+    // In one look: an attempt that fails meanwhile holds its address only, and would be seen by neither of two.
+    let taken = Entity::find().filter(from(source)).filter(failed.or(is_pending(now)));
+    Ok(taken.count(&**change).await? < limit.most)
 }
 
 fn source_limit(service: &Identity) -> Limit {
@@ -354,7 +355,11 @@ fn source_limit(service: &Identity) -> Limit {
 }
 
 fn failures_from(source: IpAddr) -> Select<Entity> {
-    Entity::find().filter(from(source)).filter(Column::Outcome.is_in([Outcome::Failed, Outcome::Locked]))
+    Entity::find().filter(from(source)).filter(is_failure())
+}
+
+fn is_failure() -> Expr {
+    Column::Outcome.is_in([Outcome::Failed, Outcome::Locked])
 }
 
 fn from(source: IpAddr) -> Expr {
