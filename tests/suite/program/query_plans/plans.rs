@@ -50,7 +50,7 @@ impl Plan {
 
     /// Whether the statement has to do with events on their way, which are carried at any time.
     pub fn is_about_events(&self) -> bool {
-        self.statement().contains("outbox") || self.statement().contains("processed_event")
+        ["outbox", "processed_event", "dead_letter"].iter().any(|table| self.statement().contains(table))
     }
 
     /// What reads a large table from one end to the other.
