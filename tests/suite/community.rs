@@ -21,6 +21,7 @@ mod delete_role;
 mod delete_service_account;
 mod delete_user;
 mod deregister_permissions;
+mod describe_grants;
 mod explain_access;
 mod get_api_key;
 mod get_community;

@@ -4,6 +4,7 @@ pub mod account_mails;
 mod assess_password;
 mod authenticate;
 mod batch_get_api_key_uses;
+mod batch_lookup_users;
 mod change_email;
 mod change_password;
 mod complete_authentication;

@@ -2,6 +2,7 @@
 
 mod accept_invitation;
 mod batch_create_invitations;
+mod batch_mint_invitation_links;
 mod batch_revoke_invitations;
 mod create_invitation;
 mod crossed_ids;
@@ -15,7 +16,6 @@ mod limits;
 mod list_acceptances;
 mod list_invitations;
 mod list_my_invitations;
-mod mint_invitation_link;
 mod programs;
 mod random_lives;
 mod resend_invitation;

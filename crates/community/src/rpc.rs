@@ -19,6 +19,7 @@ mod delete_role;
 mod delete_service_account;
 mod delete_user;
 mod deregister_permissions;
+mod describe_grants;
 mod explain_access;
 mod get_api_key;
 mod get_community;
@@ -361,6 +362,13 @@ impl CommunityService for Community {
         request: Request<pb::AssessGrantsRequest>,
     ) -> Answer<pb::AssessGrantsResponse> {
         answer(assess_grants::assess_grants(self, request.into_inner()).await)
+    }
+
+    async fn describe_grants(
+        &self,
+        request: Request<pb::DescribeGrantsRequest>,
+    ) -> Answer<pb::DescribeGrantsResponse> {
+        answer(describe_grants::describe_grants(self, request.into_inner()).await)
     }
 
     async fn apply_grants(

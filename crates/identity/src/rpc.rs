@@ -5,6 +5,7 @@ pub(crate) mod get_json_web_keys;
 mod assess_password;
 mod authenticate;
 mod batch_get_api_key_uses;
+mod batch_lookup_users;
 mod change_email;
 mod change_password;
 mod complete_authentication;
@@ -151,6 +152,14 @@ impl IdentityService for Identity {
     ) -> Answer<pb::ExpectMembershipsResponse> {
         let (_, message) = open(request);
         answer(expect_memberships::expect_memberships(self, message).await)
+    }
+
+    async fn batch_lookup_users(
+        &self,
+        request: Request<pb::BatchLookupUsersRequest>,
+    ) -> Answer<pb::BatchLookupUsersResponse> {
+        let (_, message) = open(request);
+        answer(batch_lookup_users::batch_lookup_users(self, message).await)
     }
 
     async fn lookup_user(&self, request: Request<pb::LookupUserRequest>) -> Answer<pb::LookupUserResponse> {

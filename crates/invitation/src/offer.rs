@@ -1,15 +1,14 @@
-//! An invitation in the words that people read: names instead of ids.
+//! Invitations in the words that people read: names instead of ids. The neighbours are asked about many at a time.
+
+use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tonic::Code;
-use usher_api::community::{
-    CommunityState, GetCommunityImageRequest, GetCommunityRequest, GetRoleRequest, GrantRefusal,
-};
+use usher_api::community::{CommunityState, DescribeGrantsRequest, DescribedGrant, Grant, GrantRefusal};
 use usher_api::identity::GetUserRequest;
 use usher_api::invitation::{Offer, OfferedCommunity};
-use usher_api::name::CommunityName;
-use usher_runtime::{Actor, Failure};
-use uuid::Uuid;
+use usher_api::name::{CommunityName, UserName};
+use usher_runtime::Failure;
 
 use crate::Invitation;
 use crate::entity::{grant, invitation};
@@ -18,76 +17,101 @@ use crate::inviter::person;
 
 /// How many questions to the neighbours are under way at a time.
 const CONCURRENCY: usize = 16;
+/// How many grants the community service describes at a time.
+const MOST_GRANTS: usize = 1_000;
 
-/// Refuses an offer that nobody could accept at the moment: one of a suspended community, or of deleted ones alone.
-pub(crate) async fn require_acceptable(service: &Invitation, grants: &[grant::Model]) -> Result<(), Error> {
-    let (mut deleted, mut suspended) = (Vec::new(), Vec::new());
-    for grant in grants {
-        let name = CommunityName(grant.community_id).to_string();
-        match state(service, &name).await? {
-            CommunityState::Active => {}
-            CommunityState::Suspended => suspended.push(name),
-            CommunityState::Deleted | CommunityState::Unspecified => deleted.push(name),
+/// An offer, and what is known of the communities that it is about.
+pub(crate) struct Described {
+    pub(crate) offer: Offer,
+    states: Vec<CommunityState>,
+}
+
+impl Described {
+    /// Refuses an offer that nobody could accept at the moment: one of a suspended community, or of deleted ones alone.
+    pub(crate) fn require_acceptable(&self) -> Result<(), Error> {
+        let in_state = |wanted: CommunityState| -> Vec<String> {
+            let communities = self.offer.communities.iter().zip(&self.states);
+            let found = communities.filter(|(_, state)| **state == wanted);
+            found.map(|(community, _)| community.community.clone()).collect()
+        };
+        let deleted = in_state(CommunityState::Deleted);
+        let nothing_left = deleted.len() == self.states.len();
+        let stopped = if nothing_left { deleted } else { in_state(CommunityState::Suspended) };
+        if stopped.is_empty() {
+            return Ok(());
         }
+        Err(Error::NotGiven { reason: GrantRefusal::CommunityNotActive, communities: stopped, changes: None })
     }
-    let stopped = if deleted.len() == grants.len() { deleted } else { suspended };
-    if stopped.is_empty() {
-        return Ok(());
-    }
-    Err(Error::NotGiven { reason: GrantRefusal::CommunityNotActive, communities: stopped, changes: None })
 }
 
-/// The state that the community is in fact in. One that is gone is like one that is deleted.
-async fn state(service: &Invitation, community: &str) -> Result<CommunityState, Failure> {
-    let request = GetCommunityRequest { name: community.to_owned() };
-    let answer = service.community.clone().get_community(request).await;
-    let found = unless_gone("community", answer)?.and_then(|answer| answer.community);
-    Ok(found.map_or(CommunityState::Deleted, |community| community.effective_state()))
-}
-
-/// Looks up the names of the inviter, the communities and the roles. What has gone meanwhile is left out.
+/// The offer of one invitation with its grants, which need not be written. See [`describe_all`].
 pub(crate) async fn describe(
     service: &Invitation,
     row: &invitation::Model,
     grants: &[grant::Model],
 ) -> Result<Offer, Failure> {
-    let communities: Vec<OfferedCommunity> =
-        stream::iter(grants.iter().cloned().map(|grant| describe_grant(service.clone(), grant)))
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?;
-    Ok(Offer {
+    let described = put_into_words(service, &[(row, grants)]).await?.pop();
+    described.map(|described| described.offer).ok_or_else(|| Failure::internal("nothing is described"))
+}
+
+/// Looks up the names of the inviters, the communities and the roles for each of `rows`. What has gone meanwhile has an empty name,
+/// and roles are left out.
+pub(crate) async fn describe_all(
+    service: &Invitation,
+    rows: &[invitation::Model],
+) -> Result<Vec<Described>, Failure> {
+    let grants = grant::of_invitations(&*service.database, rows.iter().map(|row| row.id)).await?;
+    let grants_of = |row: &invitation::Model| grants.get(&row.id).map(Vec::as_slice).unwrap_or_default();
+    let invitations: Vec<_> = rows.iter().map(|row| (row, grants_of(row))).collect();
+    put_into_words(service, &invitations).await
+}
+
+async fn put_into_words(
+    service: &Invitation,
+    invitations: &[(&invitation::Model, &[grant::Model])],
+) -> Result<Vec<Described>, Failure> {
+    let grants = invitations.iter().flat_map(|(_, grants)| *grants);
+    let inviters = invitations.iter().filter_map(|(row, _)| person(row.inviter()));
+    let (described, names) =
+        tokio::try_join!(describe_grants(service, grants), user_names(service, inviters))?;
+    let mut described = described.into_iter();
+    let describe = |(row, grants): &(&invitation::Model, &[grant::Model])| {
+        let described: Vec<_> = described.by_ref().take(grants.len()).collect();
+        let states = described.iter().map(DescribedGrant::effective_state).collect();
+        let communities = grants.iter().zip(described).map(in_words).collect();
+        Described { offer: offer(row, communities, &names), states }
+    };
+    Ok(invitations.iter().map(describe).collect())
+}
+
+fn in_words((grant, described): (&grant::Model, DescribedGrant)) -> OfferedCommunity {
+    OfferedCommunity {
+        community: CommunityName(grant.community_id).to_string(),
+        display_name: described.display_name,
+        roles: described.roles,
+        image_id: described.image_id,
+    }
+}
+
+fn offer(
+    row: &invitation::Model,
+    communities: Vec<OfferedCommunity>,
+    names: &HashMap<UserName, String>,
+) -> Offer {
+    let inviter_name = match person(row.inviter()) {
+        Some(inviter) => names.get(&inviter).cloned(),
+        // A program that invites by itself speaks for the community.
+        None => communities.iter().map(|it| it.display_name.clone()).find(|name| !name.is_empty()),
+    };
+    Offer {
         email: row.email.clone(),
         display_name: row.display_name.clone(),
-        inviter_name: inviter_name(service, row.inviter(), &communities).await?,
+        inviter_name: inviter_name.unwrap_or_default(),
         communities,
         expire_time: Some(row.expire_time.into()),
         locale: row.locale.clone(),
         message: row.message.clone(),
-    })
-}
-
-/// The media type and the bytes of the image that stands for an offer: that of its first community that is left.
-pub(crate) async fn image(service: &Invitation, offer: &Offer) -> Result<(String, Vec<u8>), Failure> {
-    let mut left = offer.communities.iter().filter(|community| !community.display_name.is_empty());
-    let Some(first) = left.next() else { return Ok((String::new(), Vec::new())) };
-    let request = GetCommunityImageRequest { name: first.community.clone() };
-    let answer = service.community.clone().get_community_image(request).await;
-    let image = unless_gone("community", answer)?.unwrap_or_default();
-    Ok((image.media_type, image.image))
-}
-
-async fn describe_grant(service: Invitation, grant: grant::Model) -> Result<OfferedCommunity, Failure> {
-    let display_name = community_name(service.clone(), grant.community_id).await?;
-    let mut roles = Vec::new();
-    for role in grant.roles.split(',') {
-        let answer = service.community.clone().get_role(GetRoleRequest { name: role.to_owned() }).await;
-        roles.extend(
-            unless_gone("community", answer)?.and_then(|answer| answer.role).map(|role| role.display_name),
-        );
     }
-    let community = CommunityName(grant.community_id).to_string();
-    Ok(OfferedCommunity { community, display_name, roles })
 }
 
 /// What the communities are called. One that has gone meanwhile has an empty name.
@@ -95,42 +119,43 @@ pub(crate) async fn community_names(
     service: &Invitation,
     grants: &[grant::Model],
 ) -> Result<Vec<String>, Failure> {
-    let ids: Vec<Uuid> = grants.iter().map(|grant| grant.community_id).collect();
-    stream::iter(ids.into_iter().map(|id| community_name(service.clone(), id)))
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await
+    let described = describe_grants(service, grants).await?;
+    Ok(described.into_iter().map(|grant| grant.display_name).collect())
 }
 
-async fn community_name(service: Invitation, id: Uuid) -> Result<String, Failure> {
-    let request = GetCommunityRequest { name: CommunityName(id).to_string() };
-    let answer = service.community.clone().get_community(request).await;
-    let found = unless_gone("community", answer)?.and_then(|answer| answer.community);
-    Ok(found.map(|community| community.display_name).unwrap_or_default())
-}
-
-/// What whoever invites is called. A program that does so by itself speaks for the community.
-async fn inviter_name(
+async fn describe_grants(
     service: &Invitation,
-    inviter: Actor,
-    communities: &[OfferedCommunity],
-) -> Result<String, Failure> {
-    let Some(person) = person(inviter) else {
-        let first = communities.iter().find(|community| !community.display_name.is_empty());
-        return Ok(first.map(|community| community.display_name.clone()).unwrap_or_default());
-    };
-    let answer = service.identity.clone().get_user(GetUserRequest { name: person.to_string() }).await;
-    let user = unless_gone("identity", answer)?.and_then(|answer| answer.user);
-    Ok(user.map(|user| user.full_name).unwrap_or_default())
+    grants: impl IntoIterator<Item = &grant::Model>,
+) -> Result<Vec<DescribedGrant>, Failure> {
+    let grants: Vec<Grant> = grants.into_iter().map(grant::Model::to_proto).collect();
+    let mut described = Vec::with_capacity(grants.len());
+    for grants in grants.chunks(MOST_GRANTS) {
+        let request = DescribeGrantsRequest { grants: grants.to_vec() };
+        let answer = service.community.clone().describe_grants(request).await;
+        let answer = answer.map_err(|status| Failure::from_neighbour("community", status))?;
+        described.extend(answer.into_inner().grants);
+    }
+    if described.len() != grants.len() {
+        return Err(Failure::internal("the community service described other grants"));
+    }
+    Ok(described)
 }
 
-fn unless_gone<T>(
-    neighbour: &'static str,
-    answer: Result<tonic::Response<T>, tonic::Status>,
-) -> Result<Option<T>, Failure> {
-    match answer {
-        Ok(response) => Ok(Some(response.into_inner())),
+/// What people are called who have an account.
+async fn user_names(
+    service: &Invitation,
+    people: impl Iterator<Item = UserName>,
+) -> Result<HashMap<UserName, String>, Failure> {
+    let people: BTreeSet<UserName> = people.collect();
+    let found = stream::iter(people.into_iter().map(|person| user_name(service.clone(), person)));
+    let found: Vec<_> = found.buffered(CONCURRENCY).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn user_name(service: Invitation, person: UserName) -> Result<Option<(UserName, String)>, Failure> {
+    match service.identity.clone().get_user(GetUserRequest { name: person.to_string() }).await {
+        Ok(answer) => Ok(answer.into_inner().user.map(|user| (person, user.full_name))),
         Err(status) if status.code() == Code::NotFound => Ok(None),
-        Err(status) => Err(Failure::from_neighbour(neighbour, status)),
+        Err(status) => Err(Failure::from_neighbour("identity", status)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod accept_invitation;
 mod batch_create_invitations;
+mod batch_mint_invitation_links;
 mod batch_revoke_invitations;
 mod create_invitation;
 mod decline_invitation;
@@ -11,7 +12,6 @@ mod import_invitations;
 mod list_acceptances;
 mod list_invitations;
 mod list_my_invitations;
-mod mint_invitation_link;
 mod resend_invitation;
 mod resolve_invitation_token;
 mod revoke_invitation;
@@ -151,12 +151,11 @@ impl InvitationService for Invitation {
         answer(list_acceptances::list_acceptances(self, &caller, message).await)
     }
 
-    async fn mint_invitation_link(
+    async fn batch_mint_invitation_links(
         &self,
-        request: Request<pb::MintInvitationLinkRequest>,
-    ) -> Answer<pb::MintInvitationLinkResponse> {
-        let (_, message) = open(request);
-        answer(mint_invitation_link::mint_invitation_link(self, message).await)
+        request: Request<pb::BatchMintInvitationLinksRequest>,
+    ) -> Answer<pb::BatchMintInvitationLinksResponse> {
+        answer(batch_mint_invitation_links::batch_mint_invitation_links(self, request.into_inner()).await)
     }
 
     async fn describe_invitation(

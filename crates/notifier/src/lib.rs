@@ -3,14 +3,16 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `subscriber.rs` | events become deliveries that wait |
-//! | `sender.rs` | deliveries become mails: claimed, sent, and what became of them |
+//! | `sender.rs` | deliveries become mails |
+//! | `taken.rs`, `lease.rs` | those that this process has taken, and whether it still has them |
+//! | `record.rs` | what became of an attempt is written down and told |
+//! | `warrant.rs` | whether a mail may still leave |
 //! | `suppression.rs` | addresses that get no mail |
 //! | `dead_letter.rs` | mails that were given up, and why |
-//! | `compose.rs` | a delivery becomes a letter: what there is to say, asked for when it leaves |
+//! | `compose.rs`, `images.rs` | deliveries become letters: what there is to say, asked for when they leave |
 //! | `letter.rs`, `letter/`, `../templates/` | what is written, in every language, and the headers around it |
 //! | `preview.rs` | all mails as files to look at |
 //! | `line.rs`, `places.rs` | when none are sent for a while; not too many to one place |
-//! | `lease.rs` | whether a sender still has the mail that it took |
 //! | `mailer.rs`, `smtp.rs`, `smtp/` | how it leaves: into a folder, or to a mail server |
 //! | `webhook.rs`, `webhook/` | endpoints of communities that are told of events |
 //! | `access.rs` | who may see and change those |
@@ -28,6 +30,7 @@ mod config;
 mod dead_letter;
 mod entity;
 mod error;
+mod images;
 mod lease;
 mod letter;
 mod line;
@@ -37,11 +40,14 @@ mod migration;
 mod newest_first;
 mod places;
 mod preview;
+mod record;
 mod rpc;
 mod sender;
 mod smtp;
 mod subscriber;
 mod suppression;
+mod taken;
+mod warrant;
 mod webhook;
 
 use std::sync::Arc;
@@ -60,10 +66,12 @@ pub use error::Error;
 pub use migration::Migrator;
 pub use preview::preview;
 
+use images::Images;
 use letter::Letters;
 use line::Line;
 use mailer::Mailer;
 use places::Places;
+use record::SentMails;
 use webhook::Webhooks;
 
 /// The notifier service. Clones share everything.
@@ -77,9 +85,11 @@ pub struct Notifier {
     invitation: InvitationServiceClient<Transport>,
     identity: IdentityServiceClient<Transport>,
     letters: Letters,
+    images: Images,
     mailer: Mailer,
     line: Line,
     domains: Places,
+    sent: SentMails,
     /// Fires when there may be something to send, or somebody free to send it.
     wake: Arc<Notify>,
     webhooks: Webhooks,
@@ -116,6 +126,7 @@ impl Notifier {
         let sender = config.sender()?;
         let mailer = Mailer::new(&config, sender.email.domain())?;
         let letters = Letters::new(&config, sender)?;
+        let images = Images::new(community.clone());
         let webhooks = Webhooks::new(&config.webhooks, community)?;
         let Foundation { database, clock, random, sealing } = foundation;
         let (wake, line) = (Arc::default(), Line::default());
@@ -129,9 +140,11 @@ impl Notifier {
             invitation,
             identity,
             letters,
+            images,
             mailer,
             line,
             domains,
+            sent: SentMails::default(),
             wake,
             webhooks,
         })

@@ -50,10 +50,17 @@ impl Line {
         }
     }
 
-    /// Notes that so many of the allowed mails begin.
-    pub(crate) fn begin(&self, count: usize) {
+    /// Notes that so many of the allowed mails begin, and tells whether they go ahead of the others.
+    pub(crate) fn begin(&self, count: usize) -> bool {
         let mut state = self.state();
-        state.trying |= state.until.is_some() && count > 0;
+        let goes_ahead = state.until.is_some() && count > 0;
+        state.trying |= goes_ahead;
+        goes_ahead
+    }
+
+    /// Whether mails leave that do not go ahead of others.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state().until.is_none()
     }
 
     /// Notes that the server spoke about a mail: others can follow.
@@ -107,15 +114,15 @@ mod tests {
         let (line, mut now) = (Line::default(), Instant::now());
         let flows = line.flows();
         assert_eq!((line.allow(8, now), *flows.borrow()), (8, true));
-        line.begin(8);
+        assert!(!line.begin(8) && line.is_open());
         assert_eq!(line.stop("away", now), Duration::from_secs(1));
         // The seven others find the same.
         assert_eq!(line.stop("away", now), Duration::from_secs(1));
         assert_eq!((line.allow(8, now), *flows.borrow()), (0, false));
         now += Duration::from_secs(1);
         assert_eq!(line.allow(8, now), 1);
-        line.begin(1);
-        line.begin(0);
+        assert!(line.begin(1) && !line.is_open());
+        assert!(!line.begin(0));
         assert_eq!(line.allow(7, now), 0, "one at a time");
         assert_eq!(line.stop("away", now), Duration::from_secs(2), "longer each time");
         now += Duration::from_secs(2);

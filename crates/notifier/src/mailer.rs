@@ -8,8 +8,8 @@ use lettre::Message;
 
 use crate::config::Config;
 use crate::entity::delivery::Model;
-use crate::lease::Lease;
 use crate::smtp::Smtp;
+use crate::warrant::Warrant;
 
 /// What became of an attempt.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub(crate) enum Outcome {
     Skipped(String),
     /// No mail can be sent at the moment: the server does not answer, or does not let us in. This one is not the cause.
     Stopped(String),
-    /// As many mails as may go to this domain at a time are going there.
-    Crowded(Vec<u8>),
+    /// Others go first. As many mails as may go to this domain at a time are going there, if there is one; or none leave at the moment.
+    NotItsTurn(Option<Vec<u8>>),
 }
 
 /// The way out.
@@ -63,14 +63,18 @@ impl Mailer {
         }
     }
 
-    /// Hands `letter` over while `lease` is held.
-    pub(crate) async fn send(&self, letter: &Message, delivery: &Model, lease: &Lease) -> Outcome {
-        match self {
-            Self::Smtp(server) => server.send(letter, lease).await,
-            Self::Mailbox(directory) => match keep(directory, letter, delivery).await {
-                Ok(()) => Outcome::Sent,
-                Err(error) => Outcome::Stopped(format!("the mailbox directory cannot be written: {error}")),
-            },
+    /// Hands `letter` over if it still may leave when it comes to that.
+    pub(crate) async fn send(&self, letter: &Message, delivery: &Model, warrant: &Warrant) -> Outcome {
+        let directory = match self {
+            Self::Smtp(server) => return server.send(letter, warrant).await,
+            Self::Mailbox(directory) => directory,
+        };
+        if let Err(outcome) = warrant.check().await {
+            return outcome;
+        }
+        match keep(directory, letter, delivery).await {
+            Ok(()) => Outcome::Sent,
+            Err(error) => Outcome::Stopped(format!("the mailbox directory cannot be written: {error}")),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `usher.mail.waiting`: mails that wait to be sent, for the first time or again | `{mail}` | |
 //! | `usher.mail.oldest_age`: for how long the oldest of them waits | `s` | |
-//! | `usher.mail.attempts`: attempts to send a mail | `{attempt}` | `outcome`: `sent`, `deferred`, `failed`, `suppressed`, `skipped`, `stopped`, `crowded` |
+//! | `usher.mail.attempts`: attempts to send a mail | `{attempt}` | `outcome`: `sent`, `deferred`, `failed`, `suppressed`, `skipped`, `stopped`, `put_back` |
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(crate) fn attempt(outcome: &Outcome) {
         Outcome::Suppressed(_) => "suppressed",
         Outcome::Skipped(_) => "skipped",
         Outcome::Stopped(_) => "stopped",
-        Outcome::Crowded(_) => "crowded",
+        Outcome::NotItsTurn(_) => "put_back",
     };
     METERS.attempts.add(1, &[KeyValue::new("outcome", outcome)]);
 }

@@ -8,6 +8,7 @@ mod m0005_add_kind;
 mod m0006_add_domain_key;
 mod m0007_create_webhook;
 mod m0008_create_webhook_delivery;
+mod m0009_index_domain_key;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0006_add_domain_key::Migration));
         steps.push(Box::new(m0007_create_webhook::Migration));
         steps.push(Box::new(m0008_create_webhook_delivery::Migration));
+        steps.push(Box::new(m0009_index_domain_key::Migration));
         steps
     }
 }

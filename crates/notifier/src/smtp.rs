@@ -17,11 +17,10 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
 
 use crate::config::{Patience, SmtpConfig};
-use crate::lease::Lease;
 use crate::mailer::Outcome;
+use crate::warrant::Warrant;
 use pool::{Connection, Pool};
 use settings::{Encryption, credentials, encryption};
-use tokio::time::Instant;
 use trouble::{Trouble, within};
 
 /// A mail server. Connections carry one mail after the other.
@@ -54,11 +53,11 @@ impl Smtp {
         })
     }
 
-    /// Hands `letter` over while `lease` is held.
-    pub(crate) async fn send(&self, letter: &Message, lease: &Lease) -> Outcome {
+    /// Hands `letter` over if it still may leave when it comes to that.
+    pub(crate) async fn send(&self, letter: &Message, warrant: &Warrant) -> Outcome {
         let (envelope, mail) = (letter.envelope(), letter.formatted());
         while let Some(connection) = self.pool.take() {
-            match self.converse(connection, envelope, &mail, lease).await {
+            match self.converse(connection, envelope, &mail, warrant).await {
                 Conversation::Had(outcome) => return outcome,
                 // The server had ended it before the mail was spoken of.
                 Conversation::Over => {}
@@ -69,7 +68,7 @@ impl Smtp {
             // No answer, no encryption, no sign-in: none of it is about the mail, whatever the code.
             Err(trouble) => return Outcome::Stopped(trouble.to_string()),
         };
-        match self.converse(connection, envelope, &mail, lease).await {
+        match self.converse(connection, envelope, &mail, warrant).await {
             Conversation::Had(outcome) => outcome,
             Conversation::Over => Outcome::Stopped("the mail server broke off".to_owned()),
         }
@@ -110,11 +109,11 @@ impl Smtp {
         mut connection: Connection,
         envelope: &Envelope,
         mail: &[u8],
-        lease: &Lease,
+        warrant: &Warrant,
     ) -> Conversation {
         let begun = self.begin(&mut connection.inner, envelope, mail).await;
         let handed_over = match begun {
-            Ok(()) => self.finish(&mut connection.inner, envelope, mail, lease).await,
+            Ok(()) => self.finish(&mut connection.inner, envelope, mail, warrant).await,
             Err(Beginning::Refused(outcome)) => Err((outcome, true)),
             Err(Beginning::Failed(trouble)) if connection.is_used() && !trouble.is_answer() => {
                 connection.end();
@@ -162,7 +161,7 @@ impl Smtp {
         connection: &mut AsyncSmtpConnection,
         envelope: &Envelope,
         mail: &[u8],
-        lease: &Lease,
+        warrant: &Warrant,
     ) -> Result<(), (Outcome, bool)> {
         let Patience { command, last_word, .. } = self.patience;
         let judged = |judge: fn(Trouble) -> Outcome| {
@@ -176,13 +175,8 @@ impl Smtp {
             within(command, connection.command(to)).await.map_err(judged(Trouble::about_the_recipient))?;
         }
         within(command, connection.command(Data)).await.map_err(judged(Trouble::about_the_mail))?;
-        // Up to here nothing is sent. A process that stood still all the while must not send what another has sent meanwhile.
-        if !lease.is_held(Instant::now()) {
-            return Err((
-                Outcome::Deferred("the lease ended before the mail was handed over".to_owned()),
-                false,
-            ));
-        }
+        // Up to here nothing is sent, and the server may have taken its time.
+        warrant.check().await.map_err(|outcome| (outcome, false))?;
         within(last_word, connection.message(mail)).await.map_err(judged(Trouble::about_the_mail))?;
         Ok(())
     }
@@ -226,8 +220,11 @@ mod tests {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpListener;
 
+    use tokio::time::Instant;
+
     use super::*;
     use crate::config::{Patience, Tls};
+    use crate::lease::Lease;
 
     const GREETING: [&str; 2] = ["220 here", "250-here\r\n250 AUTH PLAIN"];
 
@@ -249,8 +246,8 @@ mod tests {
         builder.body("Hello".to_owned()).unwrap()
     }
 
-    fn lease() -> Lease {
-        Lease::new(Instant::now(), Duration::from_mins(1))
+    fn warrant() -> Warrant {
+        Warrant::new(Lease::new(Instant::now(), Duration::from_mins(1)), None)
     }
 
     /// What becomes of a mail to a server that says these lines, one for each command, and then breaks off.
@@ -271,7 +268,7 @@ mod tests {
             }
         });
         let server = Smtp::new(&SmtpConfig { port: Some(port), ..settings }, "usher.test").unwrap();
-        server.send(&letter(to), &lease()).await
+        server.send(&letter(to), &warrant()).await
     }
 
     async fn after_greeting(lines: &[&str]) -> Outcome {
@@ -334,7 +331,7 @@ mod tests {
         let away = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let nowhere =
             Smtp::new(&SmtpConfig { port: Some(away), ..config("127.0.0.1", Tls::None) }, "usher.test");
-        let nobody = nowhere.unwrap().send(&letter("mira@guest.test"), &lease()).await;
+        let nobody = nowhere.unwrap().send(&letter("mira@guest.test"), &warrant()).await;
         assert!(matches!(nobody, Outcome::Stopped(_)), "{nobody:?}");
     }
 
@@ -372,7 +369,7 @@ mod tests {
         let settings = SmtpConfig { port: Some(port), ..config("127.0.0.1", Tls::None) };
         let server = Smtp::new(&settings, "usher.test").unwrap();
         for number in 0..mails {
-            let outcome = server.send(&letter(&format!("guest{number}@guest.test")), &lease()).await;
+            let outcome = server.send(&letter(&format!("guest{number}@guest.test")), &warrant()).await;
             assert!(matches!(outcome, Outcome::Sent | Outcome::Failed(_)), "mail {number}: {outcome:?}");
         }
         counted.load(std::sync::atomic::Ordering::SeqCst)

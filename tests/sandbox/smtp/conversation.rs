@@ -58,7 +58,6 @@ pub(super) struct Conversation<'a, S> {
 
 /// The mail that is under way, after MAIL.
 struct Envelope {
-    begun: Instant,
     recipients: Vec<String>,
     vanishes: bool,
 }
@@ -137,8 +136,7 @@ impl<'a, S: Read + Write> Conversation<'a, S> {
             "MAIL" if self.offer.login.is_some() && !self.signed_in => Next::Say("530 sign in first"),
             "MAIL" if self.envelope.is_some() => Next::Say("503 one mail after the other"),
             "MAIL" => {
-                let begun = Instant::now();
-                self.envelope = Some(Envelope { begun, recipients: Vec::new(), vanishes: false });
+                self.envelope = Some(Envelope { recipients: Vec::new(), vanishes: false });
                 Next::Say("250 ok")
             }
             "RCPT" => Next::Say(self.recipient(line)),
@@ -216,7 +214,7 @@ impl<'a, S: Read + Write> Conversation<'a, S> {
             return Ok(Next::Say("503 to whom?"));
         };
         self.say("354 go ahead")?;
-        let mail = self.mail()?;
+        let (begun, mail) = self.mail()?;
         let act = self.mailbox.faults.next(Step::LastWord);
         if let Some(Act::Say(refusal)) = act
             && !refusal.starts_with('2')
@@ -225,7 +223,7 @@ impl<'a, S: Read + Write> Conversation<'a, S> {
         }
         let mut places = Vec::new();
         for recipient in &envelope.recipients {
-            places.push(self.mailbox.record.add(recipient, &mail, envelope.begun));
+            places.push(self.mailbox.record.add(recipient, &mail, begun));
             self.mailbox.keep(recipient, &mail)?;
         }
         let last_word = self.carry_out(act)?.unwrap_or("250 kept");
@@ -239,17 +237,19 @@ impl<'a, S: Read + Write> Conversation<'a, S> {
         Ok(Next::Listen)
     }
 
-    /// Reads up to the line with a single dot and takes back the dots that were added to lines that begin with one.
-    fn mail(&mut self) -> io::Result<Vec<u8>> {
-        let mut mail = Vec::new();
+    /// Reads up to the line with a single dot and takes back the dots that were added to lines that begin with one. Tells when the
+    /// first line came, too.
+    fn mail(&mut self) -> io::Result<(Instant, Vec<u8>)> {
+        let (mut begun, mut mail) = (None, Vec::new());
         loop {
             let line = self.line()?;
+            let begun = *begun.get_or_insert_with(Instant::now);
             if mail.is_empty() {
                 let act = self.mailbox.faults.next(Step::Body);
                 self.carry_out(act)?;
             }
             if line == b".\r\n" {
-                return Ok(mail);
+                return Ok((begun, mail));
             }
             mail.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }

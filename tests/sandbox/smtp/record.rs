@@ -10,7 +10,7 @@ pub struct Taken {
     pub recipient: String,
     /// The header `Message-ID`, with its brackets.
     pub message_id: String,
-    /// When its sender was named.
+    /// When its first line came.
     pub begun: Instant,
     /// When the final dot came.
     pub taken: Instant,

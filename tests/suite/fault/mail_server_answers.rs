@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::smtp::{Act, Offer, Step};
+use sandbox::smtp::{Act, Gate, Offer, Step};
 use sandbox::{Options, Suite, Topology, until};
 use usher_api::notifier::{Delivery, DeliveryState, ListDeliveriesRequest};
 
@@ -18,6 +18,9 @@ const ANSWERED: [Step; 6] = [Step::Greeting, Step::Ehlo, Step::Mail, Step::Rcpt,
 
 /// How soon all mails are there: above two waits for another attempt and for a line that stopped a few times.
 const SOON: Duration = Duration::from_secs(40);
+
+/// Longer than it counts, for a mail on its way, that its invitation was pending.
+const COUNTS: Duration = Duration::from_millis(600);
 
 /// A notifier that waits for little.
 fn impatient() -> Options {
@@ -81,6 +84,26 @@ async fn a_server_that_is_slow_at_each_step_gets_each_mail_once() {
     let suite = start(&impatient()).await;
     let ledger = all_arrive(&suite, Act::Delay(Duration::from_secs(1)), &STEPS).await;
     assert_eq!(suite.smtp.record.count(), ledger.count());
+}
+
+#[tokio::test]
+async fn a_mail_whose_invitation_ends_while_the_server_hesitates_does_not_leave() {
+    let suite = start(&hasty(Topology::Together)).await;
+    for step in [Step::Greeting, Step::Mail, Step::Rcpt, Step::Data] {
+        // So that the next mail begins with a greeting.
+        suite.smtp.break_off();
+        let (ledger, gate) = (Ledger::open(&suite).await, Gate::default());
+        suite.smtp.faults.add(step, Act::Hold(gate.clone()), 1);
+        let name = ledger.invite(&address("guest")).await;
+        until("the server hesitates", || async { (gate.reached() == 1).then_some(()) }).await;
+        ledger.revoke(&name).await;
+        tokio::time::sleep(COUNTS).await;
+        gate.open();
+        let skipped = when(&ledger, &name, DeliveryState::Skipped).await;
+        assert_eq!(skipped.last_error, "the invitation ended before the mail was handed over", "{step:?}");
+        ledger.settles(SOON).await;
+    }
+    assert_eq!(suite.smtp.record.count(), 0);
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use usher_api::community::{ExplainAccessRequest, Grant};
 use usher_api::invitation::{
     BatchCreateInvitationsRequest, BatchRevokeInvitationsRequest, CreateInvitationRequest,
     DescribeInvitationRequest, GetInvitationRequest, ImportHeader, ImportInvitationsRequest, Invitation,
-    InvitationEvent, InvitationFact, InvitationState, ListInvitationsRequest, MintInvitationLinkRequest,
-    ResendInvitationRequest, UpdateInvitationRequest, WatchInvitationsRequest,
+    InvitationEvent, InvitationFact, InvitationState, ListInvitationsRequest, ResendInvitationRequest,
+    UpdateInvitationRequest, WatchInvitationsRequest,
 };
 
 use crate::support::address;
@@ -20,7 +20,7 @@ use crate::support::keys::{Key, account, give, key};
 use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
 use crate::support::rows::{database, use_up};
-use crate::support::tree::{accept, grant, invite, managed, member, mssp, offer, role, token};
+use crate::support::tree::{accept, grant, invite, managed, member, mint, mssp, offer, role, token};
 
 /// What it takes to invite by a role that lists members.
 const INVITING: [&str; 3] = ["invitations.create", "invitations.list", "members.list"];
@@ -163,9 +163,7 @@ async fn the_mail_names_the_person_represented_or_the_community() {
     let notifier = admin.caller.service("notifier");
     for (caller, told) in [(&for_manager, manager.name.as_str()), (&key.caller, "")] {
         let name = invite_by(caller, &place, &address("guest"), vec![grant(&place, &[&role])]).await.name;
-        let request = MintInvitationLinkRequest { name: name.clone() };
-        let minted = notifier.invitation().mint_invitation_link(request).await.unwrap().into_inner();
-        let offer = minted.offer.unwrap();
+        let offer = mint(&admin, &name).await.unwrap().offer.unwrap();
         let expected =
             if told.is_empty() { offer.communities[0].display_name.as_str() } else { "Mira Okafor" };
         assert_eq!(offer.inviter_name, expected);

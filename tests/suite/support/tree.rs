@@ -2,13 +2,15 @@
 
 use prost_types::Duration;
 use sandbox::until;
-use tonic::Status;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 use usher_api::community::{
     CheckAccessRequest, Community, CommunityKind, CreateCommunityRequest, CreateRoleRequest, Grant, Role,
 };
+use usher_api::invitation::mint_result::Result as Minted;
 use usher_api::invitation::{
-    AcceptInvitationRequest, CreateInvitationRequest, GetInvitationRequest, Invitation, InvitationState,
-    MintInvitationLinkRequest, ResendInvitationRequest,
+    AcceptInvitationRequest, BatchMintInvitationLinksRequest, CreateInvitationRequest, GetInvitationRequest,
+    Invitation, InvitationState, MintedLink, ResendInvitationRequest,
 };
 use uuid::Uuid;
 
@@ -122,10 +124,22 @@ pub async fn token(inviter: &Person, invitation: &str) -> String {
 
 /// As [`token`], where it may be refused.
 pub async fn link_token(inviter: &Person, invitation: &str) -> Result<String, Status> {
-    let request = MintInvitationLinkRequest { name: invitation.to_owned() };
-    let answer = inviter.caller.service("notifier").invitation().mint_invitation_link(request).await?;
-    let link = answer.into_inner().link;
+    let link = mint(inviter, invitation).await?.link;
     Ok(link.rsplit('/').next().unwrap_or_default().to_owned())
+}
+
+/// What the notifier gets for a mail about the invitation.
+pub async fn mint(inviter: &Person, invitation: &str) -> Result<MintedLink, Status> {
+    let request = BatchMintInvitationLinksRequest { names: vec![invitation.to_owned()] };
+    let notifier = inviter.caller.service("notifier");
+    let results = notifier.invitation().batch_mint_invitation_links(request).await?.into_inner().results;
+    match results.into_iter().next().and_then(|result| result.result).expect("it has a result") {
+        Minted::Minted(minted) => Ok(minted),
+        Minted::Failure(refusal) => {
+            let details = ErrorDetails::with_error_info(refusal.reason, refusal.domain, refusal.metadata);
+            Err(Status::with_error_details(Code::from(refusal.code), refusal.message, details))
+        }
+    }
 }
 
 /// Has `guest` accept signed in.

@@ -1,5 +1,7 @@
 //! One row for each community.
 
+use std::collections::{BTreeSet, HashMap};
+
 use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
 use usher_api::community as pb;
@@ -172,4 +174,13 @@ pub(crate) async fn with_root(
         None => Some(row.state),
     };
     Ok(root.map(|root| (row, root)))
+}
+
+/// Those of the ids that are there.
+pub(crate) async fn by_id(
+    connection: &impl ConnectionTrait,
+    ids: BTreeSet<Uuid>,
+) -> Result<HashMap<Uuid, Model>, DbErr> {
+    let rows = Entity::find().filter(Column::Id.is_in(ids)).all(connection).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }

@@ -17,7 +17,6 @@ pub(crate) async fn describe_invitation(
     let row = row.filter(|row| row.name() == name).ok_or(Error::NotFound)?;
     let grants = grant::of_invitation(&*service.database, row.id).await?;
     let offer = offer::describe(service, &row, &grants).await?;
-    let (image_media_type, image) = offer::image(service, &offer).await?;
     let accepted = row.state == State::Accepted;
     let invitee = row.invitee_id.filter(|_| accepted).map(|id| UserName(id).to_string());
     Ok(pb::DescribeInvitationResponse {
@@ -26,7 +25,5 @@ pub(crate) async fn describe_invitation(
         invitee: invitee.unwrap_or_default(),
         pending: row.state_at(service.clock.now()) == State::Pending,
         delivery_state: pb::DeliveryState::from(row.delivery_state).into(),
-        image,
-        image_media_type,
     })
 }

@@ -1,4 +1,3 @@
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
@@ -6,8 +5,7 @@ use usher_api::invitation::{self as pb, InvitationState};
 use usher_runtime::page::parse_page_size;
 use usher_runtime::{Caller, Pages, Violations};
 
-use crate::entity::grant;
-use crate::entity::invitation::{Column, Entity, Model};
+use crate::entity::invitation::{Column, Entity};
 use crate::error::Error;
 use crate::filter;
 use crate::invitee::Invitee;
@@ -15,8 +13,6 @@ use crate::{Invitation, offer};
 
 const DEFAULT_PAGE: u64 = 20;
 const LARGEST_PAGE: u64 = 100;
-/// How many invitations are put into words at a time. Each asks the neighbours several things at a time itself.
-const CONCURRENCY: usize = 4;
 
 pub(crate) async fn list_my_invitations(
     service: &Invitation,
@@ -47,25 +43,13 @@ pub(crate) async fn list_my_invitations(
         .all(connection)
         .await?;
     let next_page_token = pages.cut(&mut rows, size, |row| row.id)?;
-    let mut grants = grant::of_invitations(connection, rows.iter().map(|row| row.id)).await?;
-    let described = rows.into_iter().map(|row| {
-        let grants = grants.remove(&row.id).unwrap_or_default();
-        describe(service.clone(), row, grants)
-    });
-    let invitations = stream::iter(described.collect::<Vec<_>>()).buffered(CONCURRENCY).try_collect().await?;
-    Ok(pb::ListMyInvitationsResponse { invitations, next_page_token })
-}
-
-async fn describe(
-    service: Invitation,
-    row: Model,
-    grants: Vec<grant::Model>,
-) -> Result<pb::MyInvitation, Error> {
-    let offer = offer::describe(&service, &row, &grants).await?;
-    Ok(pb::MyInvitation {
+    let described = offer::describe_all(service, &rows).await?;
+    let now = service.clock.now();
+    let shown = rows.into_iter().zip(described).map(|(row, described)| pb::MyInvitation {
         name: row.name().to_string(),
-        state: InvitationState::from(row.state_at(service.clock.now())).into(),
-        offer: Some(offer),
+        state: InvitationState::from(row.state_at(now)).into(),
+        offer: Some(described.offer),
         create_time: Some(row.create_time.into()),
-    })
+    });
+    Ok(pb::ListMyInvitationsResponse { invitations: shown.collect(), next_page_token })
 }

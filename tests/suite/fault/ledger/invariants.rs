@@ -15,7 +15,7 @@ use super::{End, Ledger, Promise};
 const WINDOW: Duration = Duration::from_secs(5);
 /// How long a mail may take to the server that its sender, who is dead by then, had sent.
 const SENT: Duration = Duration::from_secs(1);
-/// How long a mail may have been under way when its invitation was revoked: its link is made just before.
+/// How long after its invitation was revoked a mail may begin: for half a second it counts that it was pending.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
 impl Ledger {

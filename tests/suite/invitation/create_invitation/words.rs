@@ -2,13 +2,13 @@
 
 use tonic::Code;
 use usher_api::community::{CommunitySettings, PersonalMessages};
-use usher_api::invitation::{GetInvitationRequest, MintInvitationLinkRequest};
+use usher_api::invitation::GetInvitationRequest;
 
 use crate::support::acts::set_community;
 use crate::support::address;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::refused;
-use crate::support::tree::{grant, managed, mssp, offer};
+use crate::support::tree::{grant, managed, mint, mssp, offer};
 
 /// Whether invitations into `community` may carry messages.
 async fn set_messages(admin: &Person, community: &str, may: PersonalMessages) {
@@ -55,9 +55,7 @@ async fn a_personal_message_is_refused_unless_every_community_allows_it() {
     let invitation = ask().await.unwrap().into_inner().invitation.unwrap();
     assert_eq!(invitation.message, "Welcome!\nSee you on Monday.");
     // What the mail is made of.
-    let mint = MintInvitationLinkRequest { name: invitation.name.clone() };
-    let notifier = admin.caller.service("notifier");
-    let minted = notifier.invitation().mint_invitation_link(mint).await.unwrap().into_inner();
+    let minted = mint(&admin, &invitation.name).await.unwrap();
     assert_eq!(minted.offer.unwrap().message, invitation.message);
 
     set_messages(&admin, &tree.root, PersonalMessages::Forbidden).await;

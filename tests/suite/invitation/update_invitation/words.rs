@@ -3,14 +3,14 @@
 use prost_types::FieldMask;
 use tonic::Code;
 use usher_api::community::{CommunitySettings, PersonalMessages};
-use usher_api::invitation::{Invitation, MintInvitationLinkRequest, UpdateInvitationRequest};
+use usher_api::invitation::{Invitation, UpdateInvitationRequest};
 
 use super::{get, invited, offering, set, update};
 use crate::support::acts::set_community;
 use crate::support::address;
 use crate::support::people::{Person, admin};
 use crate::support::refusal::{refused, refused_fields};
-use crate::support::tree::{grant, invite, managed, mssp};
+use crate::support::tree::{grant, invite, managed, mint, mssp};
 
 fn saying(message: &str) -> Invitation {
     Invitation { message: message.to_owned(), ..Invitation::default() }
@@ -30,9 +30,8 @@ async fn the_next_mail_has_the_words_of_the_last_change() {
     let changed = update(&admin, set(&name, saying(" See you\r\non Monday. "))).await.unwrap();
     assert_eq!(changed.message, "See you\non Monday.");
     assert_eq!(get(&admin, &name).await.message, changed.message);
-    let minted = MintInvitationLinkRequest { name: name.clone() };
-    let minted = admin.caller.service("notifier").invitation().mint_invitation_link(minted).await;
-    assert_eq!(minted.unwrap().into_inner().offer.unwrap().message, changed.message);
+    let minted = mint(&admin, &name).await;
+    assert_eq!(minted.unwrap().offer.unwrap().message, changed.message);
     // By the mask it is taken away.
     let update_mask = Some(FieldMask { paths: vec!["message".to_owned()] });
     let silent = UpdateInvitationRequest { update_mask, ..set(&name, Invitation::default()) };
