@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use lettre::address::Envelope;
 use lettre::transport::smtp::PoolConfig;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -25,7 +25,9 @@ const AT_ONCE: usize = 8;
 /// How long a mail server takes that writes mails to a disk.
 pub const WRITING: Duration = Duration::from_millis(20);
 /// How many messages wait for NATS to take them, as many as a relay takes at a time.
-const UNACKNOWLEDGED: usize = 200;
+const UNACKNOWLEDGED: usize = 1_000;
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Somebody who may invite, and where.
 pub struct Inviter {
@@ -139,7 +141,7 @@ impl Inviter {
         }
         self.import(count).await;
         let invitations = database(suite, Service::Invitation).await;
-        until("all events are out", || async { none(&invitations, UNPUBLISHED).await }).await;
+        patiently("all events are out", || none(&invitations, UNPUBLISHED)).await;
         let before = suite.smtp.record.count();
         let again = suite.process(Service::Notifier, 0).expect("it started before");
         suite.processes.insert(Service::Notifier, vec![again]);
@@ -173,9 +175,7 @@ fn address() -> String {
 
 /// The rate at which the mail server takes `count` mails after the first `before`.
 async fn rate_of(suite: &Suite, before: usize, count: usize) -> f64 {
-    while suite.smtp.record.count() < before + count {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    patiently("all mails are there", || async { suite.smtp.record.count() >= before + count }).await;
     let all = suite.smtp.record.all();
     let time = all[before + count - 1].taken - all[before].taken;
     (count - 1) as f64 / time.as_secs_f64()
@@ -209,20 +209,23 @@ fn any_mail(mailbox: &Path) -> Vec<u8> {
 const UNPUBLISHED: &str = "SELECT count(*) FROM outbox WHERE publish_time IS NULL";
 /// What is told in the measurement of the relay: as long as an event about an invitation.
 const TELL: &str = "INSERT INTO outbox (id, kind, resource, version, payload, traceparent, occur_time, available_time, attempts, publication) \
-     SELECT gen_random_uuid(), 'delivery.measured', 'deliveries/' || gen_random_uuid(), 1, decode(repeat('00', 200), 'hex'), '', 0, 0, 0, 0 \
-     FROM generate_series(1, $1)";
+     SELECT gen_random_uuid(), 'delivery.measured', 'deliveries/' || gen_random_uuid(), 1, decode(repeat('00', 200), 'hex'), '', number, 0, 0, 0 \
+     FROM generate_series(1, $1) number";
 
-/// Events per second through the relay of the notifier, which finds them all waiting.
+/// Events per second through the relay of the notifier, which finds them all waiting. Nobody hears them meanwhile: what consumers do
+/// with events is not the relay's.
 async fn relayed(suite: &mut Suite, count: usize) -> f64 {
+    patiently("everything has been heard", || everything_is_heard(suite)).await;
+    for process in suite.processes.get_mut(&Service::Invitation).expect("it runs") {
+        process.stop();
+    }
     let outbox = database(suite, Service::Notifier).await;
     let count = i32::try_from(count).expect("there are not so many");
     let backend = outbox.get_database_backend();
     let tell = Statement::from_sql_and_values(backend, TELL, [count.into()]);
     outbox.execute_raw(tell).await.expect("the events are written");
     let begun = Instant::now();
-    while none(&outbox, UNPUBLISHED).await.is_none() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    patiently("all events are out", || none(&outbox, UNPUBLISHED)).await;
     f64::from(count) / begun.elapsed().as_secs_f64()
 }
 
@@ -256,9 +259,31 @@ async fn database(suite: &Suite, service: Service) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.expect("the database answers")
 }
 
+/// Whether no consumer has anything left to do.
+async fn everything_is_heard(suite: &Suite) -> bool {
+    let client = sandbox::nats::connect(suite.description.nats_url.as_deref().expect("they are apart"));
+    let jetstream = jetstream::new(client.await.expect("NATS answers"));
+    let stream = jetstream.get_stream("USHER").await.expect("there is a stream");
+    let consumers: Vec<_> = stream.consumers().try_collect().await.expect("they are told");
+    consumers.iter().all(|consumer| consumer.num_pending == 0 && consumer.num_ack_pending == 0)
+}
+
+/// Waits until `holds`, as long as it takes.
+///
+/// # Panics
+/// If that is more than [`PATIENCE`].
+async fn patiently<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "{what}: not within {PATIENCE:?}");
+}
+
 /// Whether `sql` counts none.
-async fn none(database: &DatabaseConnection, sql: &str) -> Option<()> {
+async fn none(database: &DatabaseConnection, sql: &str) -> bool {
     let statement = Statement::from_string(database.get_database_backend(), sql);
     let row = database.query_one_raw(statement).await.expect("it runs").expect("it counts");
-    (row.try_get_by_index::<i64>(0).expect("it is a number") == 0).then_some(())
+    row.try_get_by_index::<i64>(0).expect("it is a number") == 0
 }

@@ -1,7 +1,5 @@
 //! What other services tell: of people, for lists, and of invitations, for the use of roles.
 
-use std::sync::Arc;
-
 use prost::Message as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
@@ -18,28 +16,18 @@ use crate::{Community, enrolment, people, seats, user_state};
 
 /// The consumer of the identity service's events.
 pub(crate) fn of_people(service: Community) -> Subscription {
-    Subscription {
-        database: service.database.clone(),
-        consumer: "community-people",
-        service: "identity",
-        handler: Arc::new(move |event| {
-            let service = service.clone();
-            Box::pin(async move { note_person(&service, event).await })
-        }),
-    }
+    let database = service.database.clone();
+    Subscription::new("community-people", "identity", &database, service, |service, event| async move {
+        note_person(&service, event).await
+    })
 }
 
 /// The consumer of the invitation service's events.
 pub(crate) fn of_invitations(service: Community) -> Subscription {
-    Subscription {
-        database: service.database.clone(),
-        consumer: "community-offers",
-        service: "invitation",
-        handler: Arc::new(move |event| {
-            let service = service.clone();
-            Box::pin(async move { note_offer(&service, event).await })
-        }),
-    }
+    let database = service.database.clone();
+    Subscription::new("community-offers", "invitation", &database, service, |service, event| async move {
+        note_offer(&service, event).await
+    })
 }
 
 /// Asks what is new about a person. What is known is only ever replaced by something newer, so an event may come twice, late or

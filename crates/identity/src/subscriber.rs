@@ -1,8 +1,6 @@
 //! What the community service tells: who belongs where, whose account can be used, and what communities ask of sessions and accounts. Each piece of news
 //! carries its number, so it may come twice, late or out of order.
 
-use std::sync::Arc;
-
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
@@ -19,15 +17,10 @@ use crate::{Identity, api_key, session};
 
 /// The consumer of the community service's events.
 pub(crate) fn of_communities(service: Identity) -> Subscription {
-    Subscription {
-        database: service.database.clone(),
-        consumer: "identity-communities",
-        service: "community",
-        handler: Arc::new(move |event| {
-            let service = service.clone();
-            Box::pin(async move { note(&service, event).await })
-        }),
-    }
+    let database = service.database.clone();
+    Subscription::new("identity-communities", "community", &database, service, |service, event| async move {
+        note(&service, event).await
+    })
 }
 
 async fn note(service: &Identity, event: Event) -> Result<(), Failure> {

@@ -1,7 +1,5 @@
 //! What became of mails, as the notifier tells it.
 
-use std::sync::Arc;
-
 use prost::Message as _;
 use sea_orm::ActiveValue::Set;
 use sea_orm::IntoActiveModel as _;
@@ -19,15 +17,10 @@ const CONSUMER: &str = "invitation";
 
 /// The consumer of the notifier's events.
 pub(crate) fn subscription(service: Invitation) -> Subscription {
-    Subscription {
-        database: service.database.clone(),
-        consumer: CONSUMER,
-        service: "notifier",
-        handler: Arc::new(move |event| {
-            let service = service.clone();
-            Box::pin(async move { note_delivery(&service, event).await.map_err(into_failure) })
-        }),
-    }
+    let database = service.database.clone();
+    Subscription::new(CONSUMER, "notifier", &database, service, |service, event| async move {
+        note_delivery(&service, event).await.map_err(into_failure)
+    })
 }
 
 fn into_failure(error: Error) -> Failure {

@@ -7,8 +7,6 @@
 
 mod programs;
 
-use std::sync::Arc;
-
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Query};
@@ -34,15 +32,10 @@ const BATCH: u64 = 100;
 
 /// The consumer of the community service's events.
 pub(crate) fn subscription(service: Invitation) -> Subscription {
-    Subscription {
-        database: service.database.clone(),
-        consumer: "invitation-members",
-        service: "community",
-        handler: Arc::new(move |event| {
-            let service = service.clone();
-            Box::pin(async move { note(&service, event).await.map_err(into_failure) })
-        }),
-    }
+    let database = service.database.clone();
+    Subscription::new("invitation-members", "community", &database, service, |service, event| async move {
+        note(&service, event).await.map_err(into_failure)
+    })
 }
 
 fn into_failure(error: Error) -> Failure {

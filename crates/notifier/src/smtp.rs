@@ -5,32 +5,26 @@
 //! does not tell whether a refusal is about us or about the mail.
 
 mod pool;
+mod server;
 mod settings;
 mod trouble;
 
 use lettre::Message;
 use lettre::address::Envelope;
-use lettre::transport::smtp;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
+use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter, ServerInfo};
 
 use crate::config::{Patience, SmtpConfig};
 use crate::mailer::Outcome;
 use crate::warrant::Warrant;
 use pool::{Connection, Pool};
-use settings::{Encryption, credentials, encryption};
+use server::Server;
 use trouble::{Trouble, within};
 
 /// A mail server. Connections carry one mail after the other.
 pub(crate) struct Smtp {
-    host: String,
-    port: u16,
-    encryption: Encryption,
-    credentials: Option<Credentials>,
-    /// How we introduce ourselves.
-    hello: ClientId,
+    server: Server,
     patience: Patience,
     pool: Pool,
 }
@@ -41,16 +35,8 @@ impl Smtp {
     /// # Errors
     /// The setting that is missing or contradicts another.
     pub(crate) fn new(config: &SmtpConfig, domain: &str) -> Result<Self, String> {
-        let (encryption, usual_port) = encryption(config)?;
-        Ok(Self {
-            host: config.host.clone(),
-            port: config.port.unwrap_or(usual_port),
-            encryption,
-            credentials: credentials(config)?,
-            hello: ClientId::Domain(domain.to_owned()),
-            patience: config.patience.clone(),
-            pool: Pool::default(),
-        })
+        let server = Server::new(config, domain)?;
+        Ok(Self { server, patience: config.patience.clone(), pool: Pool::default() })
     }
 
     /// Hands `letter` over if it still may leave when it comes to that.
@@ -63,7 +49,7 @@ impl Smtp {
                 Conversation::Over => {}
             }
         }
-        let connection = match within(self.patience.greeting, self.connect()).await {
+        let connection = match self.server.connect(&self.patience).await {
             Ok(connection) => Connection::new(connection),
             // No answer, no encryption, no sign-in: none of it is about the mail, whatever the code.
             Err(trouble) => return Outcome::Stopped(trouble.to_string()),
@@ -77,30 +63,6 @@ impl Smtp {
     /// Ends connections that nobody needed for a while.
     pub(crate) fn tidy(&self) {
         self.pool.tidy();
-    }
-
-    /// Connects, encrypts and signs in.
-    async fn connect(&self) -> Result<AsyncSmtpConnection, smtp::Error> {
-        let implicit = match &self.encryption {
-            Encryption::Implicit(tls) => Some(tls.clone()),
-            Encryption::None | Encryption::StartTls(_) => None,
-        };
-        let server = (self.host.as_str(), self.port);
-        let mut connection = AsyncSmtpConnection::connect_tokio1(
-            server,
-            Some(self.patience.connection),
-            &self.hello,
-            implicit,
-            None,
-        )
-        .await?;
-        if let Encryption::StartTls(tls) = &self.encryption {
-            connection.starttls(tls.clone(), &self.hello).await?;
-        }
-        if let Some(credentials) = &self.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
-        }
-        Ok(connection)
     }
 
     /// Hands one mail over by `connection`, which then waits for the next if it can carry one.

@@ -1,7 +1,5 @@
 //! Events become deliveries that wait.
 
-use std::sync::Arc;
-
 use prost::Message as _;
 use sea_orm::entity::prelude::*;
 use usher_api::identity::MailEvent;
@@ -30,15 +28,10 @@ pub(crate) fn of_accounts(service: Notifier) -> Subscription {
 }
 
 fn subscription(service: Notifier, consumer: &'static str, publisher: &'static str) -> Subscription {
-    Subscription {
-        database: service.database.clone(),
-        consumer,
-        service: publisher,
-        handler: Arc::new(move |event| {
-            let service = service.clone();
-            Box::pin(async move { note(&service, consumer, event).await })
-        }),
-    }
+    let database = service.database.clone();
+    Subscription::new(consumer, publisher, &database, service, move |service, event| async move {
+        note(&service, consumer, event).await
+    })
 }
 
 /// Queues the mail that `event` asks for, if it does, once however often the event comes.

@@ -82,6 +82,25 @@ pub struct Subscription {
     pub database: Database,
 }
 
+impl Subscription {
+    /// The consumer of this name of the events of `service`: it keeps its accounts in `database` and hands each event to `handle`, with
+    /// what that needs.
+    pub fn new<S, F>(
+        consumer: &'static str,
+        service: &'static str,
+        database: &Database,
+        needs: S,
+        handle: impl Fn(S, Event) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let handler: Handler = Arc::new(move |event| Box::pin(handle(needs.clone(), event)));
+        Self { consumer, service, handler, database: database.clone() }
+    }
+}
+
 /// Where an event is, once the bus has taken it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {

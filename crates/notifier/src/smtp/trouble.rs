@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use lettre::transport::smtp;
@@ -11,6 +12,7 @@ use crate::mailer::Outcome;
 /// Why a step did not succeed.
 pub(super) enum Trouble {
     Silence,
+    Connection(io::Error),
     Error(smtp::Error),
 }
 
@@ -52,7 +54,7 @@ impl Trouble {
     fn permanent_code(&self) -> Option<u16> {
         match self {
             Self::Error(error) if error.is_permanent() => error.status().map(u16::from),
-            Self::Error(_) | Self::Silence => None,
+            Self::Error(_) | Self::Connection(_) | Self::Silence => None,
         }
     }
 
@@ -60,7 +62,7 @@ impl Trouble {
     fn words(&self) -> Option<String> {
         match self {
             Self::Error(error) => std::error::Error::source(error).map(ToString::to_string),
-            Self::Silence => None,
+            Self::Silence | Self::Connection(_) => None,
         }
     }
 }
@@ -70,6 +72,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silence => formatter.write_str("the mail server did not answer in time"),
+            Self::Connection(error) => write!(formatter, "the mail server cannot be talked to: {error}"),
             Self::Error(error) => match error.status() {
                 Some(code) => write!(formatter, "the mail server answered {code}"),
                 None if error.is_response() => {
@@ -81,12 +84,24 @@ impl fmt::Display for Trouble {
     }
 }
 
-pub(super) async fn within<T>(
+impl From<smtp::Error> for Trouble {
+    fn from(error: smtp::Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Connection(error)
+    }
+}
+
+pub(super) async fn within<T, E: Into<Trouble>>(
     limit: Duration,
-    step: impl Future<Output = Result<T, smtp::Error>>,
+    step: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Trouble> {
     match tokio::time::timeout(limit, step).await {
-        Ok(result) => result.map_err(Trouble::Error),
+        Ok(result) => result.map_err(Into::into),
         Err(_) => Err(Trouble::Silence),
     }
 }

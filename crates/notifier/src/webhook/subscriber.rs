@@ -1,6 +1,5 @@
 //! Events become deliveries that wait.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
@@ -28,15 +27,10 @@ pub(crate) fn of_invitations(service: Notifier) -> Subscription {
 }
 
 fn subscription(service: Notifier, consumer: &'static str, publisher: &'static str) -> Subscription {
-    Subscription {
-        database: service.database.clone(),
-        consumer,
-        service: publisher,
-        handler: Arc::new(move |event| {
-            let service = service.clone();
-            Box::pin(async move { note(&service, consumer, event).await })
-        }),
-    }
+    let database = service.database.clone();
+    Subscription::new(consumer, publisher, &database, service, move |service, event| async move {
+        note(&service, consumer, event).await
+    })
 }
 
 /// Queues what webhooks are to be told of `event`, once however often it comes.
