@@ -29,10 +29,13 @@ pub(crate) struct Attempt {
 /// Mails that were sent and wait to be written down. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct SentMails {
-    waiting: Arc<Mutex<Vec<(Model, oneshot::Sender<Written>)>>>,
+    waiting: Arc<Mutex<Vec<SentMail>>>,
     /// Held by whoever writes.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// A mail that was sent, and who waits until that is written down.
+type SentMail = (Model, oneshot::Sender<Written>);
 
 /// Of mails that were written down together, each is told the same.
 type Written = Result<(), Arc<Failure>>;
@@ -48,8 +51,10 @@ impl SentMails {
         if !waiting.is_empty() {
             let (rows, tells): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             let written = record_sent(service, &rows).await.map_err(Arc::new);
-            // Whoever does not listen any more has been stopped, and needs no answer.
-            tells.into_iter().for_each(|tell| drop(tell.send(written.clone())));
+            for tell in tells {
+                // Whoever does not listen any more has been stopped, and needs no answer.
+                let _ = tell.send(written.clone());
+            }
         }
         drop(turn);
         told.await.unwrap_or_else(|error| Err(Arc::new(Failure::internal(error))))

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _, Query};
+use sea_orm::sea_query::{Condition, ExprTrait as _};
 use sea_orm::{QueryOrder as _, QuerySelect as _};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use usher_runtime::clock::micros;
-use usher_runtime::database;
+use usher_runtime::{database, queue};
 
 use crate::Notifier;
 use crate::entity::delivery::{Column, Entity, Model, State};
@@ -80,21 +80,13 @@ async fn claim(service: &Notifier, those: Expr, most: usize) -> Result<Vec<Model
     }
     let connection = &*service.database;
     let due = due(connection).add(those);
-    let oldest = Query::select()
-        .column(Column::Id)
-        .from(Entity)
-        .cond_where(due.clone())
-        .order_by(Column::AvailableTime, sea_orm::Order::Asc)
-        .limit(most as u64)
-        .to_owned();
-    Entity::update_many()
+    let oldest = Entity::find().filter(due.clone()).order_by_asc(Column::AvailableTime).limit(most as u64);
+    let change = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Sending))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::AvailableTime, database::now(connection).add(micros(service.config.lease)))
-        .filter(Column::Id.in_subquery(oldest))
-        .filter(due)
-        .exec_with_returning(connection)
-        .await
+        .filter(due);
+    queue::take(connection, Column::Id, oldest, change).await
 }
 
 fn due(connection: &impl sea_orm::ConnectionTrait) -> Condition {

@@ -15,6 +15,7 @@
 //! | [`keyset`] | lists that are paged |
 //! | [`secret_token`], [`link_base`] | secrets that open something, and the links that they travel in |
 //! | [`outbox`], [`relay`], [`reconciler`] | events written with their change, published, and published again when they were lost |
+//! | [`queue`] | taking what waits in a table |
 //! | [`event`], [`jetstream`] | the bus that carries them |
 //! | [`consumer`], [`processed_event`], [`dead_letter`] | events dealt with, once; and those that cannot be |
 //! | [`workers`], [`telemetry`], [`meters`], [`masked`] | background tasks; logs, traces and metrics; settings as they may be shown |
@@ -42,6 +43,7 @@ pub mod migration;
 pub mod outbox;
 pub mod page;
 pub mod processed_event;
+pub mod queue;
 pub mod random;
 pub mod reconciler;
 pub mod relay;

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, Query};
+use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::micros;
 use crate::event::{Receipt, Sending};
 use crate::outbox::{Column, Entity, Model};
 use crate::rpc::error_chain;
-use crate::{Database, Event, EventBus, Timestamp, database, meters, reconciler};
+use crate::{Database, Event, EventBus, Timestamp, database, meters, queue, reconciler};
 
 /// How many rows a relay takes at a time: so many that what a statement costs by itself does not count.
 const BATCH: u64 = 1_000;
@@ -149,26 +150,20 @@ impl Published {
     }
 }
 
-/// Takes up to [`BATCH`] rows that are due. A row that two relays see at once goes to one: the second finds
-/// `available_time` moved when it gets the row's lock.
+/// Takes up to [`BATCH`] rows that are due. Of a row that another relay took meanwhile, `available_time` is moved.
 async fn claim(database: &Database, lease: Duration) -> Result<Vec<Model>, DbErr> {
     let now = || database::now(&**database);
     let due = Column::PublishTime.is_null().and(Expr::col(Column::AvailableTime).lte(now()));
-    let candidates = Query::select()
-        .column(Column::Id)
-        .from(Entity)
-        .cond_where(due.clone())
-        .order_by(Column::OccurTime, sea_orm::Order::Asc)
-        .order_by(Column::Id, sea_orm::Order::Asc)
-        .limit(BATCH)
-        .to_owned();
-    let mut rows = Entity::update_many()
+    let waiting = Entity::find()
+        .filter(due.clone())
+        .order_by_asc(Column::OccurTime)
+        .order_by_asc(Column::Id)
+        .limit(BATCH);
+    let change = Entity::update_many()
         .col_expr(Column::AvailableTime, now().add(micros(lease)))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-        .filter(Column::Id.in_subquery(candidates))
-        .filter(due)
-        .exec_with_returning(&**database)
-        .await?;
+        .filter(due);
+    let mut rows = queue::take(&**database, Column::Id, waiting, change).await?;
     rows.sort_by_key(|row| (row.occur_time, row.id));
     Ok(rows)
 }

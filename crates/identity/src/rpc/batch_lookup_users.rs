@@ -5,7 +5,7 @@ use usher_api::identity as pb;
 use usher_runtime::{EmailAddress, Violations};
 
 use crate::Identity;
-use crate::entity::account::{Column, Entity};
+use crate::entity::account::{Column, Entity, Model};
 use crate::error::Error;
 
 const MOST_EMAILS: usize = 200;
@@ -28,7 +28,7 @@ pub(crate) async fn batch_lookup_users(
     let found: HashMap<&str, _> = rows.iter().map(|row| (&*row.email_canonical, row)).collect();
     let of_email = |email: &EmailAddress| {
         let row = found.get(email.canonical()).copied();
-        pb::LookedUpUser { user: row.map(|row| row.to_proto()) }
+        pb::LookedUpUser { user: row.map(Model::to_proto) }
     };
     Ok(pb::BatchLookupUsersResponse { users: emails.iter().map(of_email).collect() })
 }

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use usher_runtime::clock::micros;
 use usher_runtime::rpc::error_chain;
 use usher_runtime::telemetry::follow;
-use usher_runtime::{Change, Failure, Random, database};
+use usher_runtime::{Change, Failure, Random, database, queue};
 
 use super::post::{Outcome, attempt};
 use super::{Fact, tell};
@@ -119,21 +119,13 @@ async fn claim_of(service: &Notifier, webhook: Uuid, most: usize) -> Result<Vec<
     }
     let connection = &*service.database;
     let due = due(connection).add(Column::WebhookId.eq(webhook));
-    let oldest = Query::select()
-        .column(Column::Id)
-        .from(Entity)
-        .cond_where(due.clone())
-        .order_by(Column::Id, sea_orm::Order::Asc)
-        .limit(most as u64)
-        .to_owned();
-    let mut rows = Entity::update_many()
+    let oldest = Entity::find().filter(due.clone()).order_by_asc(Column::Id).limit(most as u64);
+    let change = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Sending))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::AvailableTime, database::now(connection).add(micros(LEASE)))
-        .filter(Column::Id.in_subquery(oldest))
-        .filter(due)
-        .exec_with_returning(connection)
-        .await?;
+        .filter(due);
+    let mut rows = queue::take(connection, Column::Id, oldest, change).await?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }
