@@ -216,7 +216,7 @@ const TELL: &str = "INSERT INTO outbox (id, kind, resource, version, payload, tr
 /// with events is not the relay's.
 async fn relayed(suite: &mut Suite, count: usize) -> f64 {
     patiently("everything has been heard", || everything_is_heard(suite)).await;
-    for process in suite.processes.get_mut(&Service::Invitation).expect("it runs") {
+    for mut process in suite.processes.remove(&Service::Invitation).expect("it runs") {
         process.stop();
     }
     let outbox = database(suite, Service::Notifier).await;
