@@ -1,22 +1,16 @@
 //! NATS loses what it had taken. The services' databases have it still, so that nobody waits for a mail in vain.
 
+use std::time::Duration;
+
 use sandbox::{Service, Suite, Topology, until};
 use sea_orm::{ConnectionTrait as _, Statement};
 
-use super::{options, start};
+use super::ledger::Ledger;
+use super::{kill, options, revive, start};
 use crate::support::address;
-use crate::support::mail::mails;
-use crate::support::people::{Person, admin_of};
-use crate::support::tree::{grant, managed, offer};
 
-/// Invites somebody new by mail and returns the address and the name of the invitation.
-async fn invite_by_mail(admin: &Person, community: &str) -> (String, String) {
-    let email = address("guest");
-    let mut request = offer(community, &email, vec![grant(community, &["guest"])]);
-    request.notify = None;
-    let answer = admin.caller.invitation().create_invitation(request).await.unwrap().into_inner();
-    (email, answer.invitation.unwrap().name)
-}
+/// How soon the mails are there: above the times after which a relay and a reconciler look.
+const SOON: Duration = Duration::from_secs(40);
 
 /// Waits until all events about the invitation are as far as `column` tells.
 async fn told(suite: &Suite, invitation: &str, column: &str) {
@@ -32,51 +26,43 @@ async fn told(suite: &Suite, invitation: &str, column: &str) {
     .await;
 }
 
-async fn arrives_once(suite: &Suite, email: &str) {
-    let mailbox = &suite.description.mailbox;
-    until("the mail arrives", || async { mails(mailbox, email).pop() }).await;
-    assert_eq!(mails(mailbox, email).len(), 1, "copies of the mail to {email}");
+/// Invites somebody, and waits until all that this leads to has been heard.
+async fn invite_and_hear(suite: &Suite, ledger: &Ledger) {
+    let name = ledger.invite(&address("guest")).await;
+    ledger.settles(SOON).await;
+    told(suite, &name, "confirm_time").await;
 }
 
 #[tokio::test]
 async fn what_is_lost_before_the_notifier_saw_it_is_mailed_once() {
     let mut suite = start(&options(Topology::Apart)).await;
-    let admin = admin_of(&suite.description).await;
-    let community = managed(&admin).await;
-    let (seen, of_seen) = invite_by_mail(&admin, &community).await;
-    arrives_once(&suite, &seen).await;
-    told(&suite, &of_seen, "confirm_time").await;
+    let ledger = Ledger::open(&suite).await;
+    invite_and_hear(&suite, &ledger).await;
 
-    suite.processes.get_mut(&Service::Notifier).unwrap()[0].crash();
-    let (unseen, of_unseen) = invite_by_mail(&admin, &community).await;
-    told(&suite, &of_unseen, "publish_time").await;
+    kill(&mut suite, Service::Notifier, 0);
+    let unseen = ledger.invite(&address("guest")).await;
+    told(&suite, &unseen, "publish_time").await;
     let nats = suite.nats.as_mut().unwrap();
     nats.process.crash();
     nats.wipe().unwrap();
     nats.restart().await.unwrap();
-    let again = suite.process(Service::Notifier, 0).unwrap();
-    suite.processes.insert(Service::Notifier, vec![again]);
+    revive(&mut suite, Service::Notifier, 0);
 
-    arrives_once(&suite, &unseen).await;
-    told(&suite, &of_unseen, "confirm_time").await;
-    arrives_once(&suite, &seen).await;
+    told(&suite, &unseen, "confirm_time").await;
+    ledger.settles(SOON).await;
 }
 
 #[tokio::test]
 async fn a_stream_that_is_deleted_is_made_again_with_its_consumers() {
     let suite = start(&options(Topology::Apart)).await;
-    let admin = admin_of(&suite.description).await;
-    let community = managed(&admin).await;
-    let (before, invitation) = invite_by_mail(&admin, &community).await;
-    arrives_once(&suite, &before).await;
-    told(&suite, &invitation, "confirm_time").await;
+    let ledger = Ledger::open(&suite).await;
+    invite_and_hear(&suite, &ledger).await;
 
     let client = sandbox::nats::connect(suite.description.nats_url.as_deref().unwrap()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     jetstream.delete_stream("USHER").await.unwrap();
-    let (after, _) = invite_by_mail(&admin, &community).await;
-    arrives_once(&suite, &after).await;
-    arrives_once(&suite, &before).await;
+    ledger.invite(&address("guest")).await;
+    ledger.settles(SOON).await;
     let mut stream = jetstream.get_stream("USHER").await.unwrap();
     assert!(stream.info().await.unwrap().state.consumer_count >= 2);
 }

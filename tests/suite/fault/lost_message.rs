@@ -1,22 +1,17 @@
 //! NATS loses one message out of many, so that the stream looks whole and every consumer has acknowledged all that there is.
 
+use std::time::Duration;
+
 use async_nats::jetstream;
 use sandbox::{Service, Suite, Topology, until};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 
-use super::{options, start};
+use super::ledger::Ledger;
+use super::{kill, options, revive, start};
 use crate::support::address;
-use crate::support::mail::mails;
-use crate::support::people::{Person, admin_of};
-use crate::support::tree::{grant, managed, offer};
 
-/// Invites somebody by mail and returns the name of the invitation.
-async fn invite_by_mail(admin: &Person, community: &str, email: &str) -> String {
-    let mut request = offer(community, email, vec![grant(community, &["guest"])]);
-    request.notify = None;
-    let answer = admin.caller.invitation().create_invitation(request).await.unwrap().into_inner();
-    answer.invitation.unwrap().name
-}
+/// How soon the mail is there once the time has come: above the time after which it is looked for lost ones.
+const SOON: Duration = Duration::from_mins(1);
 
 async fn outbox(suite: &Suite) -> DatabaseConnection {
     sea_orm::Database::connect(&suite.description.databases[&Service::Invitation]).await.unwrap()
@@ -62,26 +57,22 @@ async fn lose(suite: &Suite, invitation: &str) {
 #[tokio::test]
 async fn an_invitation_whose_message_alone_was_lost_is_mailed_once() {
     let mut suite = start(&options(Topology::Apart)).await;
-    let admin = admin_of(&suite.description).await;
-    let community = managed(&admin).await;
-    let mailbox = suite.description.mailbox.clone();
-    let (seen, unseen) = (address("seen"), address("unseen"));
-    let of_seen = invite_by_mail(&admin, &community, &seen).await;
-    until("the first mail arrives", || async { mails(&mailbox, &seen).pop() }).await;
-    asked(&suite, &of_seen, "confirm_time").await;
+    let ledger = Ledger::open(&suite).await;
+    let seen = ledger.invite(&address("seen")).await;
+    ledger.settles(SOON).await;
+    asked(&suite, &seen, "confirm_time").await;
 
-    suite.processes.get_mut(&Service::Notifier).unwrap()[0].crash();
-    let invitation = invite_by_mail(&admin, &community, &unseen).await;
-    asked(&suite, &invitation, "publish_time").await;
-    lose(&suite, &invitation).await;
-    let again = suite.process(Service::Notifier, 0).unwrap();
-    suite.processes.insert(Service::Notifier, vec![again]);
-    assert_eq!(asked(&suite, &invitation, "confirm_time").await, 0, "nobody misses it");
-    assert!(mails(&mailbox, &unseen).is_empty());
+    kill(&mut suite, Service::Notifier, 0);
+    let email = address("unseen");
+    let unseen = ledger.invite(&email).await;
+    asked(&suite, &unseen, "publish_time").await;
+    lose(&suite, &unseen).await;
+    revive(&mut suite, Service::Notifier, 0);
+    assert_eq!(asked(&suite, &unseen, "confirm_time").await, 0, "nobody misses it");
+    assert_eq!(ledger.copies(&email), 0);
 
     let_time_pass(&suite).await;
-    until("the mail arrives after all", || async { mails(&mailbox, &unseen).pop() }).await;
-    assert_eq!(asked(&suite, &invitation, "confirm_time").await, 1);
-    assert_eq!(asked(&suite, &of_seen, "confirm_time").await, 0, "what was heard of is not told again");
-    assert_eq!((mails(&mailbox, &seen).len(), mails(&mailbox, &unseen).len()), (1, 1));
+    ledger.settles(SOON).await;
+    assert_eq!(asked(&suite, &unseen, "confirm_time").await, 1);
+    assert_eq!(asked(&suite, &seen, "confirm_time").await, 0, "what was heard of is not told again");
 }

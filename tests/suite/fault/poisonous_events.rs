@@ -1,17 +1,19 @@
 //! What no version of the suite would write arrives on its subjects. It is kept with the reason, and what comes behind it goes on.
 
 use std::process::Command;
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream;
 use sandbox::{Service, Suite, Topology, program, until};
 use uuid::Uuid;
 
+use super::ledger::Ledger;
 use super::{options, start};
 use crate::support::address;
-use crate::support::mail::mails;
-use crate::support::people::admin_of;
-use crate::support::tree::{grant, managed, offer};
+
+/// How soon the mail is there that comes behind the poison.
+const SOON: Duration = Duration::from_secs(20);
 
 const SUBJECT: &str = "usher.invitation.invitation.created";
 
@@ -47,8 +49,7 @@ fn dead_letters(suite: &Suite) -> String {
 #[tokio::test]
 async fn poison_is_laid_down_and_holds_nobody_up() {
     let suite = start(&options(Topology::Apart)).await;
-    let admin = admin_of(&suite.description).await;
-    let community = managed(&admin).await;
+    let ledger = Ledger::open(&suite).await;
     let client = sandbox::nats::connect(suite.description.nats_url.as_deref().unwrap()).await.unwrap();
     let stream = jetstream::new(client);
     until("there is a stream", || async { stream.get_stream("USHER").await.ok() }).await;
@@ -63,11 +64,8 @@ async fn poison_is_laid_down_and_holds_nobody_up() {
     let subject = "usher.invitation.invitation.framed";
     stream.publish_with_headers(subject, unknown, garbage().into()).await.unwrap().await.unwrap();
 
-    let email = address("guest");
-    let mut request = offer(&community, &email, vec![grant(&community, &["guest"])]);
-    request.notify = None;
-    admin.caller.invitation().create_invitation(request).await.unwrap();
-    until("the mail arrives", || async { mails(&suite.description.mailbox, &email).pop() }).await;
+    ledger.invite(&address("guest")).await;
+    ledger.settles(SOON).await;
 
     // Mails are asked for by one consumer of these events, and webhooks told by another: each lays down what it cannot read.
     let letters = until("the poison is laid down", || async {
