@@ -4,6 +4,8 @@
 //! it is being looked at, it takes the place of a failure, of its address and of its source, and more than there are places for wait.
 //! What is counted commits by itself. An address without an account is locked like any other.
 
+mod target;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -13,7 +15,6 @@ use sea_orm::Select;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use serde::{Deserialize, Serialize};
-use usher_api::name::UserName;
 use usher_runtime::{Change, EmailAddress, Failure, Timestamp, database};
 
 use crate::entity::account_mail::Kind;
@@ -23,6 +24,8 @@ use crate::error::Error;
 use crate::session::Whereabouts;
 use crate::throttle::Limit;
 use crate::{Identity, account_mail};
+
+pub(crate) use target::Target;
 
 /// `[identity.lockout]`: how many passwords may be tried.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -62,52 +65,12 @@ const PLACE_LIFE: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_millis(50);
 const MOST_WAITS: usize = 200;
 
-/// How long wrong second factors count: whoever shows one knows the password, so neither may he try again after a minute, nor is an
-/// honest person disturbed.
-const SECOND_FACTOR_WITHIN: Duration = Duration::from_hours(24);
-
 /// An attempt whose password, or second factor, is being looked at.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     row: Model,
     /// How long failures count.
     within: Duration,
-}
-
-/// What a password is guessed for. Guesses for one count apart from those for others.
-pub(crate) enum Target<'a> {
-    /// Signing in with an address, for which there may be no account.
-    SignIn(&'a EmailAddress),
-    /// Confirming something while signed in. An outsider, who can lock the address, cannot lock this.
-    Confirmation(UserName),
-    /// Showing a second factor, after the first.
-    SecondFactor(UserName),
-    /// Signing in by a passkey of which the authenticator says this id. There may be none.
-    Passkey(&'a [u8]),
-    /// Signing in by an identity provider, where nothing can be guessed.
-    Provider(UserName),
-}
-
-impl Target<'_> {
-    fn key(&self, service: &Identity) -> Vec<u8> {
-        match self {
-            Self::SignIn(email) => service.sealing.fingerprint("sign-in", &[email.canonical().as_bytes()]),
-            Self::Confirmation(user) => service.sealing.fingerprint("confirmation", &[user.0.as_bytes()]),
-            Self::SecondFactor(user) => service.sealing.fingerprint("second factor", &[user.0.as_bytes()]),
-            Self::Passkey(credential_id) => service.sealing.fingerprint("passkey", &[credential_id]),
-            Self::Provider(user) => service.sealing.fingerprint("provider", &[user.0.as_bytes()]),
-        }
-    }
-
-    /// How long failures count.
-    fn within(&self, service: &Identity) -> Duration {
-        match self {
-            Self::SignIn(_) | Self::Confirmation(_) | Self::Passkey(_) | Self::Provider(_) => {
-                service.config.lockout.within
-            }
-            Self::SecondFactor(_) => SECOND_FACTOR_WITHIN,
-        }
-    }
 }
 
 /// Counts an attempt.
