@@ -1,4 +1,4 @@
-//! Whoever has taken something stands still for longer than his lease, in the middle of it, and goes on where he was.
+//! A notifier stands still for longer than its lease, in the middle of a mail, and goes on where it was.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,6 @@ use sandbox::smtp::{Act, Gate, Step};
 use sandbox::{Service, Topology, until};
 
 use super::ledger::Ledger;
-use super::standstill::{Point, Standstill};
 use super::{hasty, kill, lasting, revive, start};
 use crate::support::address;
 
@@ -40,33 +39,4 @@ async fn a_notifier_that_wakes_after_its_lease_does_not_send_what_another_has_se
     }
     ledger.settles(SOON).await;
     assert_eq!(ledger.copies(&email), 1, "another had sent it");
-}
-
-#[tokio::test]
-async fn a_relay_that_wakes_after_its_lease_asks_for_no_mail_again() {
-    let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Invitation, 2)).await;
-    let ledger = Ledger::open(&suite).await;
-    // So that it is the first one that has the event.
-    kill(&mut suite, Service::Invitation, 1);
-    let taken = Point {
-        service: Service::Invitation,
-        table: "outbox",
-        event: "UPDATE OF attempts",
-        rows: "NEW.kind = 'invitation.created'",
-    };
-    let taken = Standstill::at(&suite.description, taken).await;
-    let email = address("guest");
-    ledger.invite(&email).await;
-    taken.is_reached().await;
-    let stopped = Instant::now();
-    suite.processes[&Service::Invitation][0].signal(Signal::SIGSTOP);
-    taken.end().await;
-    revive(&mut suite, Service::Invitation, 1);
-    until("the other has told it", || async { (ledger.copies(&email) == 1).then_some(()) }).await;
-    tokio::time::sleep(lasting(Duration::ZERO, Duration::from_mins(1)).saturating_sub(stopped.elapsed()))
-        .await;
-    suite.processes[&Service::Invitation][0].signal(Signal::SIGCONT);
-    suite.ready().await;
-    ledger.settles(SOON).await;
-    assert_eq!(ledger.copies(&email), 1, "another had told it");
 }
