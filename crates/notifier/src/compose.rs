@@ -103,8 +103,9 @@ impl Links {
             let request = BatchMintInvitationLinksRequest { names: names.to_vec() };
             match service.invitation.clone().batch_mint_invitation_links(request).await {
                 Ok(answer) => {
-                    let results = answer.into_inner().results.into_iter().filter_map(|it| it.result);
-                    links.minted.extend(names.iter().cloned().zip(results));
+                    // Each with its name before those are left out that say nothing: no link may come into the mail of another.
+                    let results = names.iter().cloned().zip(answer.into_inner().results);
+                    links.minted.extend(results.filter_map(|(name, it)| Some((name, it.result?))));
                 }
                 Err(status) => links.missing = status,
             }

@@ -94,8 +94,11 @@ async fn accounts_exist(service: &Invitation, rows: &[invitation::Model]) -> Res
     let emails = rows.iter().map(|row| row.email.clone()).collect();
     let answer = service.identity.clone().batch_lookup_users(BatchLookupUsersRequest { emails }).await;
     let answer = answer.map_err(|status| Failure::from_neighbour("identity", status))?;
-    let users = answer.into_inner().users.into_iter();
-    Ok(users.map(|found| found.user.is_some_and(|user| user.email_verified)).collect())
+    let users = answer.into_inner().users;
+    if users.len() != rows.len() {
+        return Err(Failure::internal("the identity service looked up other addresses"));
+    }
+    Ok(users.into_iter().map(|found| found.user.is_some_and(|user| user.email_verified)).collect())
 }
 
 /// Makes a link to an invitation that is held.
