@@ -50,7 +50,7 @@ struct Arguments {
     #[arg(long, default_value_t = 3_000)]
     mails: usize,
     /// Events that wait for the relay
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 200_000)]
     events: usize,
     /// Invitations one after the other
     #[arg(long, default_value_t = 200)]

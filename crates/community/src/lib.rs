@@ -109,10 +109,7 @@ impl Community {
 
     /// Begins to publish and to consume events, and to do what comes with time.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
-        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
-        workers.spawn("community-relay", move |stop| {
-            relay::run(database.clone(), bus_of_relay.clone(), "community", stop)
-        });
+        relay::start("community", &self.database, bus, &self.random, workers);
         bus.subscribe(subscriber::of_people(self.clone()), workers);
         bus.subscribe(subscriber::of_invitations(self.clone()), workers);
         let service = self.clone();

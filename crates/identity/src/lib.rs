@@ -130,10 +130,7 @@ impl Identity {
 
     /// Begins to publish and to consume events.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
-        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
-        workers.spawn("identity-relay", move |stop| {
-            relay::run(database.clone(), bus_of_relay.clone(), "identity", stop)
-        });
+        relay::start("identity", &self.database, bus, &self.random, workers);
         bus.subscribe(subscriber::of_communities(self.clone()), workers);
         let service = self.clone();
         workers.spawn("identity-sweeper", move |stop| sweeper::run(service.clone(), stop));

@@ -125,10 +125,7 @@ impl Invitation {
 
     /// Begins to publish and to consume events, to make expiry visible and to complete interrupted acceptances.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
-        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
-        workers.spawn("invitation-relay", move |stop| {
-            relay::run(database.clone(), bus_of_relay.clone(), "invitation", stop)
-        });
+        relay::start("invitation", &self.database, bus, &self.random, workers);
         bus.subscribe(subscriber::subscription(self.clone()), workers);
         bus.subscribe(withdrawal::subscription(self.clone()), workers);
         self.streams.end_with(workers);

@@ -165,10 +165,7 @@ impl Notifier {
 
     /// Begins to consume events, to send mails and tell webhooks, and to publish what became of them.
     pub fn start(&self, bus: &EventBus, workers: &Workers) {
-        let (database, bus_of_relay) = (self.database.clone(), bus.clone());
-        workers.spawn("notifier-relay", move |stop| {
-            relay::run(database.clone(), bus_of_relay.clone(), "notifier", stop)
-        });
+        relay::start("notifier", &self.database, bus, &self.random, workers);
         bus.subscribe(subscriber::of_invitations(self.clone()), workers);
         bus.subscribe(subscriber::of_accounts(self.clone()), workers);
         bus.subscribe(webhook::subscriber::of_communities(self.clone()), workers);

@@ -190,7 +190,7 @@ impl Deref for Change {
 /// The one expression that differs by database.
 pub fn now(connection: &impl ConnectionTrait) -> SimpleExpr {
     match connection.get_database_backend() {
-        DbBackend::Postgres => Expr::cust("(extract(epoch from clock_timestamp()) * 1000000)::bigint"),
+        DbBackend::Postgres => Expr::cust("(date_part('epoch', clock_timestamp()) * 1000000)::bigint"),
         _ => Expr::cust("cast(unixepoch('subsec') * 1000000 as integer)"),
     }
 }

@@ -4,11 +4,11 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use crate::jetstream::{self, JetStream, Sent};
-use crate::telemetry::follow;
+use crate::jetstream::{JetStream, Sent};
+use crate::telemetry::{follow, link};
 use crate::{Database, Failure, Timestamp, Workers, consumer, dead_letter, outbox};
 
 /// Something that happened, as other services see it.
@@ -51,19 +51,28 @@ impl Event {
         }
     }
 
-    /// The span of its publication, in the trace of the change that it tells of.
-    pub(crate) fn publishing_span(&self) -> tracing::Span {
-        let span = tracing::info_span!("outbox.publish", otel.kind = "producer", event_id = %self.id, kind = self.kind);
-        follow(&span, &self.traceparent);
-        span
-    }
-
     /// `usher.<service>.<resource>.<fact>`.
     #[must_use]
     pub fn subject(&self) -> String {
         format!("usher.{}.{}", self.service, self.kind)
     }
 }
+
+/// The span of the publication of `events`: in the trace of the change if they tell of one, and linked to those of the first of them
+/// otherwise. A span for each would cost as much as what is done in it.
+pub(crate) fn publishing_span(events: &[Event]) -> Span {
+    let count = events.len();
+    let span =
+        tracing::info_span!("outbox.publish", otel.kind = "producer", messaging.batch.message_count = count);
+    match events {
+        [event] => follow(&span, &event.traceparent),
+        _ => events.iter().take(MOST_LINKS).for_each(|event| link(&span, &event.traceparent)),
+    }
+    span
+}
+
+/// How many links a span of OpenTelemetry has at most, unless somebody sets another limit.
+const MOST_LINKS: usize = 128;
 
 /// What a consumer does with an event. `Ok` means that its effect is committed; after an error the event comes again. It can
 /// come again after `Ok` too: see [`crate::processed_event`].
@@ -140,11 +149,11 @@ impl EventBus {
         Self::InProcess(Arc::default())
     }
 
-    /// How long a process that died keeps others from the events that it was about to publish.
+    /// How long a process that died keeps others from publishing. Within the process there are no others to keep away.
     pub(crate) fn lease(&self) -> Duration {
         match self {
             Self::JetStream(jetstream) => jetstream.lease(),
-            Self::InProcess(_) => jetstream::LEASE,
+            Self::InProcess(_) => Duration::ZERO,
         }
     }
 
@@ -156,7 +165,7 @@ impl EventBus {
                 let subscriptions = subscriptions.read().map(|list| list.clone()).unwrap_or_default();
                 let mut outcomes = Vec::with_capacity(events.len());
                 for event in events {
-                    let span = event.publishing_span();
+                    let span = publishing_span(std::slice::from_ref(&event));
                     outcomes.push(consume_here(&subscriptions, event).instrument(span).await);
                 }
                 Sending::Done(outcomes)

@@ -15,9 +15,9 @@ use async_nats::jetstream::stream::{self, Config, DiscardPolicy, RetentionPolicy
 use futures::TryStreamExt as _;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
-use crate::event::Receipt;
+use crate::event::{Receipt, publishing_span};
 use crate::reconciler::StreamStanding;
 use crate::{Event, Failure, Timestamp};
 
@@ -54,7 +54,7 @@ impl Default for EventsConfig {
 }
 
 /// What `events.lease` is unless it is set.
-pub(crate) const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(10);
 
 const STREAM: &str = "USHER";
 /// How long an answer of NATS may take.
@@ -114,18 +114,18 @@ impl JetStream {
     pub async fn send(&self, events: Vec<Event>) -> Sent {
         // Read before anything is sent: what is taken from here on is in this stream or in a later one.
         let stream_time = self.stream_time().await.map_err(|error| error.to_string());
+        let span = publishing_span(&events);
         let mut answers = Vec::with_capacity(events.len());
         let sendable = if stream_time.is_ok() { events.as_slice() } else { &[] };
         for event in sendable {
-            let span = event.publishing_span();
             let publish = self.context.publish_with_headers(
                 event.subject(),
                 message::headers(event),
                 event.payload.clone().into(),
             );
-            answers.push((publish.instrument(span.clone()).await, span));
+            answers.push(publish.await);
         }
-        Sent { events, stream_time, answers }
+        Sent { events, stream_time, answers, span }
     }
 
     /// Waits for what the stream says to events that were sent, and returns for each where the stream has it. Those that were not
@@ -223,7 +223,9 @@ pub struct Sent {
     events: Vec<Event>,
     /// When the stream was made, or why nothing could be sent.
     stream_time: Result<Timestamp, String>,
-    answers: Vec<(Result<PublishAckFuture, PublishError>, Span)>,
+    answers: Vec<Result<PublishAckFuture, PublishError>>,
+    /// Ends with the last answer.
+    span: Span,
 }
 
 impl Sent {
@@ -232,10 +234,11 @@ impl Sent {
         let outcomes = match self.stream_time {
             Ok(stream_time) => {
                 let answers = self.answers.into_iter();
-                join_all(answers.map(|(sent, span)| acknowledged(sent, stream_time).instrument(span))).await
+                join_all(answers.map(|sent| acknowledged(sent, stream_time))).await
             }
             Err(error) => self.events.iter().map(|_| Err(error.clone().into())).collect(),
         };
+        drop(self.span);
         (self.events, outcomes)
     }
 }

@@ -3,7 +3,8 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{consumer, dead_letter, idempotency, outbox, processed_event};
+use crate::relay::turn;
+use crate::{Timestamp, consumer, dead_letter, idempotency, outbox, processed_event};
 
 /// The steps, in order.
 #[must_use]
@@ -15,6 +16,7 @@ pub fn steps() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(ConfirmEvents),
         Box::new(CreateDeadLetter),
         Box::new(IndexAnsweredRequest),
+        Box::new(CreateOutboxTurn),
     ]
 }
 
@@ -217,5 +219,33 @@ impl MigrationTrait for IndexAnsweredRequest {
             .col(idempotency::Column::CreateTime)
             .to_owned();
         manager.create_index(old).await
+    }
+}
+
+struct CreateOutboxTurn;
+
+impl MigrationName for CreateOutboxTurn {
+    fn name(&self) -> &'static str {
+        "r0007_create_outbox_turn"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateOutboxTurn {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table(turn::Entity)
+            .col(ColumnDef::new(turn::Column::Id).integer().not_null().primary_key())
+            .col(ColumnDef::new(turn::Column::Holder).uuid().not_null())
+            .col(ColumnDef::new(turn::Column::EndTime).big_integer().not_null())
+            .to_owned();
+        manager.create_table(table).await?;
+        let only = Query::insert()
+            .into_table(turn::Entity)
+            .columns([turn::Column::Id, turn::Column::Holder, turn::Column::EndTime])
+            .values_panic([turn::ONLY.into(), uuid::Uuid::nil().into(), Timestamp(0).into()])
+            .to_owned();
+        manager.get_connection().execute(&only).await?;
+        Ok(())
     }
 }

@@ -28,9 +28,9 @@ pub struct Model {
     pub traceparent: String,
     /// When the change was made.
     pub occur_time: Timestamp,
-    /// When a relay may take the row. A relay that takes it moves this ahead, which is its lease.
+    /// When a relay may publish it: at once, or some time after it was tried in vain.
     pub available_time: Timestamp,
-    /// How often a relay took the row.
+    /// How often a relay tried to publish it, and wrote down what came of it.
     pub attempts: i32,
     /// When the broker took it.
     pub publish_time: Option<Timestamp>,

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
@@ -84,7 +85,11 @@ impl Telemetry {
         tracing_subscriber::registry()
             .with(EnvFilter::try_new(&config.log_filter)?)
             .with(lines)
-            .with(tracing_opentelemetry::layer().with_tracer(traces.tracer("usher")))
+            .with(
+                tracing_opentelemetry::layer()
+                    .with_tracer(traces.tracer("usher"))
+                    .with_tracked_inactivity(false),
+            )
             .try_init()?;
         Ok(Self { traces, metrics })
     }
@@ -110,12 +115,24 @@ pub fn current_traceparent() -> String {
 
 /// Makes `span` part of the trace that `traceparent` names. Anything else leaves it as it is.
 pub fn follow(span: &Span, traceparent: &str) {
-    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
-    let parent = TraceContextPropagator::new().extract(&carrier);
+    let parent = context(traceparent);
     if parent.span().span_context().is_valid() {
         // Fails only if telemetry was not started, as in unit tests.
         let _ = span.set_parent(parent);
     }
+}
+
+/// Links `span` to the trace that `traceparent` names. Anything else leaves it as it is.
+pub fn link(span: &Span, traceparent: &str) {
+    let other = context(traceparent);
+    if other.span().span_context().is_valid() {
+        span.add_link(other.span().span_context().clone());
+    }
+}
+
+fn context(traceparent: &str) -> Context {
+    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    TraceContextPropagator::new().extract(&carrier)
 }
 
 /// The trace that `span` belongs to, for log lines.

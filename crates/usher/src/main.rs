@@ -47,6 +47,10 @@ use arguments::{Arguments, Command, Keys, Mail, Selection};
 use config::Config;
 use trouble::Trouble;
 
+/// Much is taken by one thread and given back by another here: an event, a mail, an answer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Arguments::parse().command()).await {

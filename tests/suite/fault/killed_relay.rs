@@ -10,15 +10,18 @@ use super::standstill::{Point, Standstill};
 use super::{hasty, kill, revive, start};
 use crate::support::address;
 
-const KIND: &str = "NEW.kind = 'invitation.created'";
-
-/// It takes the event, and marks it as told.
+/// It takes its turn, and marks the event as told.
 const COMMITS: [Point; 2] = [
-    Point { service: Service::Invitation, table: "outbox", event: "UPDATE OF attempts", rows: KIND },
-    Point { service: Service::Invitation, table: "outbox", event: "UPDATE OF publish_time", rows: KIND },
+    Point { service: Service::Invitation, table: "outbox_turn", event: "UPDATE OF holder", rows: "true" },
+    Point {
+        service: Service::Invitation,
+        table: "outbox",
+        event: "UPDATE OF publish_time",
+        rows: "NEW.kind = 'invitation.created'",
+    },
 ];
 
-/// How soon all mails are there after the last return: above the leases of the dead.
+/// How soon all mails are there after the last return: above the turn of a dead one.
 const SOON: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -39,12 +42,12 @@ async fn a_relay_that_dies_at_any_step_loses_and_doubles_no_mail() {
             revive(&mut suite, Service::Invitation, 0);
         }
     }
-    // It has taken the event, and NATS does not answer.
-    let claim = Standstill::at(&suite.description, COMMITS[0]).await;
+    // It is its turn, and NATS does not answer.
+    let turn = Standstill::at(&suite.description, COMMITS[0]).await;
     ledger.invite(&address("guest")).await;
-    claim.is_reached().await;
+    turn.is_reached().await;
     suite.nats.as_ref().expect("they are apart").process.signal(Signal::SIGSTOP);
-    claim.end().await;
+    turn.end().await;
     kill(&mut suite, Service::Invitation, 0);
     suite.nats.as_ref().expect("they are apart").process.signal(Signal::SIGCONT);
     revive(&mut suite, Service::Invitation, 0);

@@ -1,4 +1,4 @@
-//! A notifier stands still for longer than its lease, in the middle of a mail, and goes on where it was.
+//! Somebody who has a lease stands still for longer than that, and goes on where he was.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,18 @@ use sandbox::smtp::{Act, Gate, Step};
 use sandbox::{Service, Topology, until};
 
 use super::ledger::Ledger;
+use super::standstill::{Point, Standstill};
 use super::{hasty, kill, lasting, revive, start};
 use crate::support::address;
 
 /// How soon another takes over: above the lease.
 const SOON: Duration = Duration::from_secs(20);
+
+/// How long somebody stands still who has done so since `stopped`.
+async fn stands_still(stopped: Instant) {
+    let time = lasting(Duration::ZERO, Duration::from_mins(1));
+    tokio::time::sleep(time.saturating_sub(stopped.elapsed())).await;
+}
 
 #[tokio::test]
 async fn a_notifier_that_wakes_after_its_lease_does_not_send_what_another_has_sent() {
@@ -29,8 +36,7 @@ async fn a_notifier_that_wakes_after_its_lease_does_not_send_what_another_has_se
     revive(&mut suite, Service::Notifier, 1);
     gate.open();
     until("the other has sent it", || async { (ledger.copies(&email) == 1).then_some(()) }).await;
-    tokio::time::sleep(lasting(Duration::ZERO, Duration::from_mins(1)).saturating_sub(stopped.elapsed()))
-        .await;
+    stands_still(stopped).await;
     suite.processes[&Service::Notifier][0].signal(Signal::SIGCONT);
     // Nobody else sends what comes now, so when that has arrived it has come past the mail that it had.
     kill(&mut suite, Service::Notifier, 1);
@@ -39,4 +45,63 @@ async fn a_notifier_that_wakes_after_its_lease_does_not_send_what_another_has_se
     }
     ledger.settles(SOON).await;
     assert_eq!(ledger.copies(&email), 1, "another had sent it");
+}
+
+#[tokio::test]
+async fn a_consumer_that_wakes_after_its_lease_does_not_repeat_what_another_has_done() {
+    let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Notifier, 2)).await;
+    let ledger = Ledger::open(&suite).await;
+    let written = Point { service: Service::Notifier, table: "delivery", event: "INSERT", rows: "true" };
+    for lasts in [false, true] {
+        kill(&mut suite, Service::Notifier, 1);
+        let email = address("guest");
+        let standstill = Standstill::at(&suite.description, written).await;
+        ledger.invite(&email).await;
+        standstill.is_reached().await;
+        let stopped = Instant::now();
+        suite.processes[&Service::Notifier][0].signal(Signal::SIGSTOP);
+        if lasts {
+            standstill.end().await;
+        } else {
+            standstill.undo().await;
+        }
+        revive(&mut suite, Service::Notifier, 1);
+        until("the other has sent it", || async { (ledger.copies(&email) == 1).then_some(()) }).await;
+        stands_still(stopped).await;
+        suite.processes[&Service::Notifier][0].signal(Signal::SIGCONT);
+        ledger.settles(SOON).await;
+        assert_eq!(ledger.copies(&email), 1, "the first wrote it down, to last: {lasts}");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_wakes_after_its_turn_has_not_held_the_others_up() {
+    let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Invitation, 2)).await;
+    // Its neighbours ask the first one, so it is the second that stands still.
+    let others = suite.description.clone();
+    suite.description.endpoints.get_mut(&Service::Invitation).expect("it runs").reverse();
+    let ledger = Ledger::open(&suite).await;
+    suite.description = others;
+    kill(&mut suite, Service::Invitation, 0);
+    let told = Point {
+        service: Service::Invitation,
+        table: "outbox",
+        event: "UPDATE OF publish_time",
+        rows: "NEW.kind = 'invitation.created'",
+    };
+    let standstill = Standstill::at(&suite.description, told).await;
+    let email = address("guest");
+    ledger.invite(&email).await;
+    standstill.is_reached().await;
+    let stopped = Instant::now();
+    suite.processes[&Service::Invitation][1].signal(Signal::SIGSTOP);
+    standstill.undo().await;
+    revive(&mut suite, Service::Invitation, 0);
+    let invited = Ledger::open(&suite).await;
+    invited.invite(&address("guest")).await;
+    invited.settles(SOON).await;
+    assert_eq!(ledger.copies(&email), 1, "the other has told it again, and nobody takes it for another");
+    stands_still(stopped).await;
+    suite.processes[&Service::Invitation][1].signal(Signal::SIGCONT);
+    ledger.settles(SOON).await;
 }
