@@ -110,6 +110,8 @@ pub struct WebhooksConfig {
     /// Whether endpoints may have private addresses, this machine's among them, and be called by plain HTTP. For development, and
     /// where all who may make webhooks are trusted with the network of the notifier.
     pub allow_private: bool,
+    /// A file of PEM certificates: authorities that endpoints may be vouched for by, besides the public ones.
+    pub authority_file: Option<PathBuf>,
     /// How many deliveries a process makes at a time, at least 1.
     pub concurrent_deliveries: u32,
     /// How many of them go to one webhook at a time, at least 1.
@@ -126,6 +128,7 @@ impl Default for WebhooksConfig {
     fn default() -> Self {
         Self {
             allow_private: false,
+            authority_file: None,
             concurrent_deliveries: 16,
             concurrent_deliveries_per_webhook: 4,
             disable_after: Duration::from_hours(5 * 24),

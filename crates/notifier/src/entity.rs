@@ -5,3 +5,4 @@ pub mod delivery;
 pub mod suppression;
 pub mod webhook;
 pub mod webhook_delivery;
+pub mod webhook_owner;

@@ -9,6 +9,7 @@ mod m0006_add_domain_key;
 mod m0007_create_webhook;
 mod m0008_create_webhook_delivery;
 mod m0009_index_domain_key;
+mod m0010_create_webhook_owner;
 
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0007_create_webhook::Migration));
         steps.push(Box::new(m0008_create_webhook_delivery::Migration));
         steps.push(Box::new(m0009_index_domain_key::Migration));
+        steps.push(Box::new(m0010_create_webhook_owner::Migration));
         steps
     }
 }

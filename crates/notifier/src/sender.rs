@@ -82,10 +82,7 @@ impl Sender {
             return;
         }
         let most = service.line.allow(free, Instant::now());
-        let taken = take(service, most).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "sender cannot read the deliveries");
-            Vec::new()
-        });
+        let taken = take(service, most).await;
         let goes_ahead = service.line.begin(taken.len());
         let mut mails = Vec::with_capacity(taken.len());
         for taken in taken {

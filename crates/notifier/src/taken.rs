@@ -35,12 +35,19 @@ impl Taken {
     }
 }
 
-/// Takes up to `most` deliveries that are due. One that two senders see goes to one of them.
-pub(crate) async fn take(service: &Notifier, most: usize) -> Result<Vec<Taken>, DbErr> {
+/// Takes up to `most` deliveries that are due. One that two senders see goes to one of them. What was taken before the database went
+/// away is returned too: it would wait for its lease otherwise.
+pub(crate) async fn take(service: &Notifier, most: usize) -> Vec<Taken> {
     let mut taken = Vec::new();
-    if most == 0 {
-        return Ok(taken);
+    if most > 0
+        && let Err(error) = take_into(&mut taken, service, most).await
+    {
+        tracing::warn!(%error, "sender cannot read the deliveries");
     }
+    taken
+}
+
+async fn take_into(taken: &mut Vec<Taken>, service: &Notifier, most: usize) -> Result<(), DbErr> {
     // Those whose domain was crowded when they were taken before: as many as there are places.
     for domain in waiting_domains(service, most).await? {
         let free = (service.domains.free(&domain) as usize).min(most - taken.len());
@@ -53,7 +60,7 @@ pub(crate) async fn take(service: &Notifier, most: usize) -> Result<Vec<Taken>, 
     let asked = Instant::now();
     let others = claim(service, Column::DomainKey.is_null(), most - taken.len()).await?;
     taken.extend(others.into_iter().map(|row| Taken::new(service, row, asked, None)));
-    Ok(taken)
+    Ok(())
 }
 
 /// Up to `most` domains with places for mails that had to wait for one, those that wait longest first.

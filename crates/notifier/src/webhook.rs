@@ -72,11 +72,17 @@ impl Webhooks {
             }
         }
         let reach = if config.allow_private { Reach::Everywhere } else { Reach::Public };
+        let mut web = WebClient::new(reach, PATIENCE);
+        if let Some(file) = &config.authority_file {
+            web = web.trusting(file).map_err(|error| {
+                format!("notifier.webhooks.authority_file: {} cannot be used: {error}", file.display())
+            })?;
+        }
         let tellings = Tellings::new().map_err(|error| format!("the contract cannot be read: {error}"))?;
         Ok(Self {
             community,
             tellings,
-            web: WebClient::new(reach, PATIENCE),
+            web,
             places: Places::new(config.concurrent_deliveries_per_webhook),
             wake: Arc::default(),
         })

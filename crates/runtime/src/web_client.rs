@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -68,7 +70,23 @@ impl WebClient {
     /// A client that gives every server `patience` for an answer.
     #[must_use]
     pub fn new(reach: Reach, patience: Duration) -> Self {
-        Self { tls: connector(), reach, patience }
+        Self { tls: connector(public_authorities()), reach, patience }
+    }
+
+    /// The same, which also believes servers that an authority in `file` vouches for, a file of PEM certificates.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or holds no certificate or none of an authority.
+    pub fn trusting(self, file: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let mut authorities = public_authorities();
+        let known = authorities.len();
+        for certificate in CertificateDer::pem_file_iter(file)? {
+            authorities.add(certificate?)?;
+        }
+        if authorities.len() == known {
+            return Err("there is no certificate in it".into());
+        }
+        Ok(Self { tls: connector(authorities), ..self })
     }
 
     /// What the server answers, a redirect included.
@@ -127,13 +145,16 @@ impl WebClient {
     }
 }
 
+fn public_authorities() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
 /// `None` if the versions of TLS do not fit the cryptography, which they do.
-fn connector() -> Option<TlsConnector> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn connector(authorities: RootCertStore) -> Option<TlsConnector> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
-    let config = versions.with_root_certificates(roots).with_no_client_auth();
+    let config = versions.with_root_certificates(authorities).with_no_client_auth();
     Some(TlsConnector::from(Arc::new(config)))
 }
 

@@ -1,4 +1,4 @@
-//! TLS at the mail server's side, with a certificate for whichever name a test likes.
+//! TLS at a server's side, with a certificate for whichever name a test likes.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -30,6 +30,11 @@ impl Identity {
             .and_then(|it| it.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], secret))
             .map_err(io::Error::other)?;
         Ok(Self(Arc::new(config)))
+    }
+
+    /// For servers other than of mail.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.0.clone()
     }
 
     /// The encrypted end of `stream`.

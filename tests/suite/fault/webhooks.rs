@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use sandbox::smtp::Identity;
 use sandbox::{Description, Service, Suite, Topology, until};
 use sea_orm::{ConnectionTrait as _, Statement};
 use usher_api::notifier::WebhookDeliveryState;
 
-use super::{options, start};
+use super::{new_folder, options, start};
 use crate::support::endpoint::{Answer, Endpoint};
 use crate::support::people::{Person, admin_of};
 use crate::support::refusal::refused_fields;
@@ -114,4 +115,30 @@ async fn nothing_private_is_called_unless_the_operator_allows_it() {
     }
     // What ended long ago is removed when a notifier starts, and every hour.
     until("the old delivery is gone", || async { get_delivery(&admin, &old.name).await.err() }).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_is_told_by_tls_once_it_proves_its_name() {
+    let folder = new_folder();
+    let authority = folder.join("authority.pem");
+    let known = Identity::new("127.0.0.1", &authority).unwrap();
+    let trusts = format!("webhooks.authority_file = \"{}\"", authority.display());
+    let suite = start(&options(Topology::Together).with("notifier", &trusts)).await;
+    let admin = admin_of(&suite.description).await;
+    let endpoint = Endpoint::secure(&known).await;
+    let name = listened_to(&admin, &endpoint.url).await;
+    let sent = test_webhook(&admin, &name).await.unwrap();
+    when(&admin, &sent.name, WebhookDeliveryState::Succeeded, 1).await;
+    assert_eq!(endpoint.posts()[0].id(), sent.event_id);
+    let unknown = Identity::new("127.0.0.1", &folder.join("unknown.pem")).unwrap();
+    let elsewhere = Endpoint::secure(&known).await;
+    let elsewhere_url = elsewhere.url.replace("127.0.0.1", "localhost");
+    let stranger = Endpoint::secure(&unknown).await;
+    for (url, endpoint) in [(stranger.url.clone(), stranger), (elsewhere_url, elsewhere)] {
+        let name = listened_to(&admin, &url).await;
+        let sent = test_webhook(&admin, &name).await.unwrap();
+        let failed = when(&admin, &sent.name, WebhookDeliveryState::Deferred, 1).await;
+        assert!(failed.last_error.contains("certificate"), "{url}: {}", failed.last_error);
+        assert!(endpoint.connections() > 0 && endpoint.posts().is_empty(), "{url}");
+    }
 }

@@ -1,3 +1,4 @@
+use futures::future::join_all;
 use tonic::Code;
 use usher_api::notifier::{CreateWebhookRequest, Webhook, WebhookState};
 
@@ -102,6 +103,21 @@ async fn a_community_has_twenty_at_most() {
     let answer = admin.caller.notifier().create_webhook(request).await;
     let metadata = refused(answer, Code::FailedPrecondition, "WEBHOOK_LIMIT_REACHED");
     assert_eq!(metadata["community"], community);
+}
+
+#[tokio::test]
+async fn however_many_make_one_at_once_there_are_twenty() {
+    let admin = admin().await;
+    let community = managed(&admin).await;
+    let attempts = (0..30).map(async |number| {
+        let request = webhook_request(&community, &format!("https://example.com/{number}"), &[]);
+        admin.caller.notifier().create_webhook(request).await
+    });
+    let (made, others): (Vec<_>, Vec<_>) = join_all(attempts).await.into_iter().partition(Result::is_ok);
+    assert_eq!((made.len(), others.len()), (20, 10));
+    for other in others {
+        refused(other, Code::FailedPrecondition, "WEBHOOK_LIMIT_REACHED");
+    }
 }
 
 #[tokio::test]

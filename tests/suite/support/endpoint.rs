@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sandbox::smtp::Identity;
 use sandbox::until;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// How a post is answered.
 #[derive(Clone, Debug)]
@@ -83,10 +87,20 @@ pub struct Endpoint {
 impl Endpoint {
     /// A server that gives these answers, one after another, and the last again and again. Without any, it takes everything.
     pub async fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::start(None, answers).await
+    }
+
+    /// A server that takes everything, by TLS.
+    pub async fn secure(identity: &Identity) -> Self {
+        Self::start(Some(TlsAcceptor::from(identity.config())), []).await
+    }
+
+    async fn start(tls: Option<TlsAcceptor>, answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let port = listener.local_addr().expect("it has an address").port();
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let endpoint = Self {
-            url: format!("http://127.0.0.1:{port}/hook?place=1"),
+            url: format!("{scheme}://127.0.0.1:{port}/hook?place=1"),
             posts: Arc::default(),
             connections: Arc::default(),
             answers: Arc::new(Mutex::new(answers.into_iter().collect())),
@@ -94,10 +108,15 @@ impl Endpoint {
         let serving = endpoint.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let serving = serving.clone();
+                let (serving, tls) = (serving.clone(), tls.clone());
                 serving.connections.fetch_add(1, Ordering::SeqCst);
                 // Whoever breaks off is not the server's business.
-                tokio::spawn(async move { serving.serve(stream).await.ok() });
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => serving.serve(tls.accept(stream).await?).await,
+                        None => serving.serve(stream).await,
+                    }
+                });
             }
         });
         endpoint
@@ -108,7 +127,7 @@ impl Endpoint {
         Self::answering([]).await
     }
 
-    async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
         stream.read_line(&mut line).await?;

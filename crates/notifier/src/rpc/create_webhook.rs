@@ -1,15 +1,18 @@
 use std::collections::BTreeSet;
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
 use usher_api::name::CommunityName;
 use usher_api::notifier as pb;
 use usher_runtime::fields::required;
 use usher_runtime::idempotency::parse_request_id;
-use usher_runtime::{Caller, Once, Violations};
+use usher_runtime::{Caller, Change, Once, Violations};
 
 use crate::Notifier;
 use crate::access::{WEBHOOKS_CREATE, require};
 use crate::entity::webhook::{ActiveModel, Column, Entity, Model};
+use crate::entity::webhook_owner;
 use crate::error::Error;
 use crate::webhook::draft::{FIELDS, apply};
 use crate::webhook::secret::{Secret, show_again};
@@ -43,6 +46,7 @@ pub(crate) async fn create_webhook(
         let secret = show_again(service, &change, answer.webhook.as_ref()).await?;
         return Ok(pb::CreateWebhookResponse { secret, ..answer });
     }
+    hold_webhooks_of(&change, parent).await?;
     if Entity::find().filter(Column::CommunityId.eq(parent.0)).count(&*change).await? >= MOST {
         return Err(Error::WebhookLimitReached(parent));
     }
@@ -52,6 +56,15 @@ pub(crate) async fn create_webhook(
     once.commit(change, &answer).await?;
     tracing::info!(webhook = %row.name(), "webhook {} created by {caller}", row.id);
     Ok(pb::CreateWebhookResponse { secret: secret.expose(), ..answer })
+}
+
+/// Until `change` ends, nobody else makes a webhook of the community: those of two changes would not be counted together.
+async fn hold_webhooks_of(change: &Change, community: CommunityName) -> Result<(), DbErr> {
+    let row = webhook_owner::ActiveModel { community_id: Set(community.0) };
+    let column = webhook_owner::Column::CommunityId;
+    let known = OnConflict::column(column).update_column(column).to_owned();
+    webhook_owner::Entity::insert(row).on_conflict(known).exec_without_returning(&**change).await?;
+    Ok(())
 }
 
 fn blank(service: &Notifier, parent: Option<CommunityName>, secret: &Secret) -> Model {
