@@ -26,13 +26,13 @@ pub(super) fn headers(event: &Event) -> HeaderMap {
         again => format!("{id}.{again}"),
     };
     let mut headers = HeaderMap::from_iter([
-        (MESSAGE_ID, message_id.as_str().into()),
-        (ID, id.as_str().into()),
+        (MESSAGE_ID, message_id.into()),
+        (ID, id.into()),
         (SPEC_VERSION, "1.0".into()),
         (KIND, event.kind.as_str().into()),
-        (SOURCE, format!("usher/{}", event.service).as_str().into()),
+        (SOURCE, format!("usher/{}", event.service).into()),
         (RESOURCE, event.resource.as_str().into()),
-        (TIME, event.occur_time.rfc3339().as_str().into()),
+        (TIME, event.occur_time.rfc3339().into()),
         (MICROS, event.occur_time.0.into()),
         (VERSION, event.version.into()),
         (CONTENT_TYPE, "application/protobuf".into()),
