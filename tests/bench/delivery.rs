@@ -1,5 +1,6 @@
 //! How fast what happened becomes a mail: beside what a mail server and NATS take from whoever does nothing else.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,9 +27,9 @@ const AT_ONCE: usize = 8;
 /// How long a mail server takes that writes mails to a disk.
 pub const WRITING: Duration = Duration::from_millis(20);
 /// How many events a relay takes at a time.
-const BATCH: i64 = 1_000;
-/// How many messages wait for NATS to take them, as many as a relay takes at a time.
-const UNACKNOWLEDGED: usize = 1_000;
+const BATCH: usize = 1_000;
+/// How many times as many wait for NATS to take them, as with a relay.
+const ON_THEIR_WAY: usize = 4;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -231,12 +232,13 @@ async fn relayed(suite: &mut Suite, count: usize) -> f64 {
     }
     let outbox = database(suite, Service::Notifier).await;
     let before = stream(suite).await.cached_info().state.last_sequence;
+    assert!(count > BATCH, "fewer leave together");
     let all = before + count as u64;
-    let count = i64::try_from(count).expect("there are not so many");
+    let told = i64::try_from(count).expect("there are not so many");
     let backend = outbox.get_database_backend();
     let available = std::time::UNIX_EPOCH.elapsed().expect("it is later") + TELLING;
     let available = i64::try_from(available.as_micros()).expect("there are not so many");
-    let tell = Statement::from_sql_and_values(backend, TELL, [count.into(), available.into()]);
+    let tell = Statement::from_sql_and_values(backend, TELL, [told.into(), available.into()]);
     outbox.execute_raw(tell).await.expect("the events are written");
     outbox.execute_unprepared("ANALYZE outbox").await.expect("it runs");
     // NATS is asked, which costs the database nothing.
@@ -256,23 +258,22 @@ async fn raw_events(suite: &Suite, count: usize) -> f64 {
     let client = sandbox::nats::connect(suite.description.nats_url.as_deref().expect("they are apart"));
     let jetstream = jetstream::new(client.await.expect("NATS answers"));
     let begun = Instant::now();
-    for _ in 0..count.div_ceil(UNACKNOWLEDGED) {
-        let mut sent = Vec::with_capacity(UNACKNOWLEDGED);
-        for _ in 0..UNACKNOWLEDGED {
-            let mut headers = async_nats::HeaderMap::new();
-            for name in
-                ["Nats-Msg-Id", "ce-id", "ce-type", "ce-source", "ce-subject", "ce-time", "ce-sequence"]
-            {
-                headers.insert(name, Uuid::new_v4().to_string());
-            }
-            let payload = vec![0; 200].into();
-            sent.push(jetstream.publish_with_headers("usher.bench.event.measured", headers, payload).await);
+    let mut unacknowledged = VecDeque::new();
+    for _ in 0..count {
+        let mut headers = async_nats::HeaderMap::new();
+        for name in ["Nats-Msg-Id", "ce-id", "ce-type", "ce-source", "ce-subject", "ce-time", "ce-sequence"] {
+            headers.insert(name, Uuid::new_v4().to_string());
         }
-        for acknowledgement in sent {
-            acknowledgement.expect("NATS is there").await.expect("NATS takes it");
+        let sent = jetstream.publish_with_headers("usher.bench.event.measured", headers, vec![0; 200].into());
+        unacknowledged.push_back(sent.await.expect("NATS is there"));
+        if unacknowledged.len() == ON_THEIR_WAY * BATCH {
+            unacknowledged.pop_front().expect("it is full").await.expect("NATS takes it");
         }
     }
-    count.next_multiple_of(UNACKNOWLEDGED) as f64 / begun.elapsed().as_secs_f64()
+    for acknowledgement in unacknowledged {
+        acknowledgement.await.expect("NATS takes it");
+    }
+    count as f64 / begun.elapsed().as_secs_f64()
 }
 
 async fn database(suite: &Suite, service: Service) -> DatabaseConnection {

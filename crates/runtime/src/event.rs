@@ -149,11 +149,11 @@ impl EventBus {
         Self::InProcess(Arc::default())
     }
 
-    /// How long a process that died keeps others from publishing. Within the process there are no others to keep away.
-    pub(crate) fn lease(&self) -> Duration {
+    /// How long a process that died keeps others from publishing. `None` within the process, where there are no others.
+    pub(crate) fn lease(&self) -> Option<Duration> {
         match self {
-            Self::JetStream(jetstream) => jetstream.lease(),
-            Self::InProcess(_) => Duration::ZERO,
+            Self::JetStream(jetstream) => Some(jetstream.lease()),
+            Self::InProcess(_) => None,
         }
     }
 

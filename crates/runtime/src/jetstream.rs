@@ -10,7 +10,9 @@ use std::time::Duration;
 use async_nats::ServerAddr;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishError};
+use async_nats::jetstream::context::{
+    GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishError, PublishErrorKind,
+};
 use async_nats::jetstream::stream::{self, Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use futures::TryStreamExt as _;
 use futures::future::join_all;
@@ -35,8 +37,8 @@ pub struct EventsConfig {
     pub nats_credentials_file: Option<std::path::PathBuf>,
     /// How many NATS servers keep each event: 3 in production.
     pub nats_replicas: Option<usize>,
-    /// How long a process that died keeps others from the events that it was about to publish, or to deal with. Longer than NATS may
-    /// take to answer, which is 5 seconds.
+    /// How long a process that died keeps others from publishing the events of its service, and from those that it was about to deal
+    /// with. Longer than NATS may take to answer, which is 5 seconds.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
 }
@@ -104,7 +106,7 @@ impl JetStream {
         Ok(Self { context, replicas, lease: config.lease, stream_time: Arc::default() })
     }
 
-    /// How long a process that died keeps others from its events.
+    /// How long a process that died keeps others from its work.
     #[must_use]
     pub fn lease(&self) -> Duration {
         self.lease
@@ -123,7 +125,13 @@ impl JetStream {
                 message::headers(event),
                 event.payload.clone().into(),
             );
-            answers.push(publish.await);
+            let answer = publish.await;
+            let away = matches!(&answer, Err(error) if error.kind() == PublishErrorKind::TimedOut);
+            answers.push(answer);
+            if away {
+                // Each that followed would wait as long for a connection.
+                break;
+            }
         }
         Sent { events, stream_time, answers, span }
     }
@@ -223,6 +231,7 @@ pub struct Sent {
     events: Vec<Event>,
     /// When the stream was made, or why nothing could be sent.
     stream_time: Result<Timestamp, String>,
+    /// Of as many as were sent before NATS took no more.
     answers: Vec<Result<PublishAckFuture, PublishError>>,
     /// Ends with the last answer.
     span: Span,
@@ -234,7 +243,10 @@ impl Sent {
         let outcomes = match self.stream_time {
             Ok(stream_time) => {
                 let answers = self.answers.into_iter();
-                join_all(answers.map(|sent| acknowledged(sent, stream_time))).await
+                let mut outcomes = join_all(answers.map(|sent| acknowledged(sent, stream_time))).await;
+                outcomes
+                    .resize_with(self.events.len(), || Err("it is behind one that NATS did not take".into()));
+                outcomes
             }
             Err(error) => self.events.iter().map(|_| Err(error.clone().into())).collect(),
         };

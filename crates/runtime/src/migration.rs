@@ -1,10 +1,10 @@
-//! The tables that every service's database has: the outbox, the processed events, dead letters and the answered requests. Each service
-//! lists these steps first among its own.
+//! The tables that every service's database has: the outbox and the turn at it, the processed events, dead letters and the answered
+//! requests. Each service lists these steps first among its own.
 
 use sea_orm_migration::prelude::*;
 
 use crate::relay::turn;
-use crate::{Timestamp, consumer, dead_letter, idempotency, outbox, processed_event};
+use crate::{consumer, dead_letter, idempotency, outbox, processed_event};
 
 /// The steps, in order.
 #[must_use]
@@ -45,7 +45,7 @@ impl MigrationTrait for CreateOutbox {
             .col(ColumnDef::new(outbox::Column::PublishTime).big_integer())
             .to_owned();
         manager.create_table(table).await?;
-        // Only what waits is indexed: the claim must not slow down as published rows pile up.
+        // Only what waits is indexed: the relay must not slow down as published rows pile up.
         let waiting = Index::create()
             .name("outbox_waiting")
             .table(outbox::Entity)
@@ -239,13 +239,6 @@ impl MigrationTrait for CreateOutboxTurn {
             .col(ColumnDef::new(turn::Column::Holder).uuid().not_null())
             .col(ColumnDef::new(turn::Column::EndTime).big_integer().not_null())
             .to_owned();
-        manager.create_table(table).await?;
-        let only = Query::insert()
-            .into_table(turn::Entity)
-            .columns([turn::Column::Id, turn::Column::Holder, turn::Column::EndTime])
-            .values_panic([turn::ONLY.into(), uuid::Uuid::nil().into(), Timestamp(0).into()])
-            .to_owned();
-        manager.get_connection().execute(&only).await?;
-        Ok(())
+        manager.create_table(table).await
     }
 }

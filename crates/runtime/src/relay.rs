@@ -17,14 +17,15 @@ use crate::event::{Receipt, Sending};
 use crate::keyset::{Cursor, Direction, Key};
 use crate::outbox::{Column, Entity, Model};
 use crate::rpc::error_chain;
-use crate::{Database, Event, EventBus, Random, Timestamp, Workers, database, meters, reconciler};
+use crate::{Change, Database, Event, EventBus, Random, Timestamp, Workers, database, meters, reconciler};
 use turn::Turn;
 
 /// How many rows a relay takes at a time: so many that what a statement costs by itself does not count.
 const BATCH: u64 = 1_000;
 /// How many times that may be on its way: while NATS and the disk have some, others are read and sent.
 const UNSETTLED: usize = 4;
-/// How often the relay looks without having been woken: for rows that another wrote and did not publish.
+/// How often the relay looks without having been woken: for rows that another wrote and did not publish, and for those whose wait
+/// has ended.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon the relay looks again while another has the turn, which may have looked just before the last row was written. The wait
 /// doubles, for there may be much to publish.
@@ -38,7 +39,7 @@ const LONGEST_DELAY: Duration = Duration::from_mins(1);
 pub fn start(service: &'static str, database: &Database, bus: &EventBus, random: &Random, workers: &Workers) {
     let holder = Uuid::from_bytes(random.bytes());
     let relay = Relay { database: database.clone(), bus: bus.clone(), service, holder };
-    workers.spawn("relay", move |stop| {
+    workers.spawn(format!("{service}-relay"), move |stop| {
         let relay = relay.clone();
         async move {
             let reconciling = reconciler::run(&relay.database, &relay.bus, service, &stop);
@@ -57,9 +58,9 @@ struct Relay {
     holder: Uuid,
 }
 
-/// Rows that were sent, each with how often that was tried before.
+/// Rows that were sent: their ids, which publication it is, and how often it was tried before.
 struct UnderWay {
-    places: Vec<(Uuid, i32)>,
+    places: Vec<(Uuid, i32, i32)>,
     sending: Sending,
 }
 
@@ -69,8 +70,8 @@ impl Relay {
         let mut pause = SHORTEST_PAUSE;
         while !stop.is_cancelled() {
             let mine = self.work(stop).await.unwrap_or_else(|error| {
-                let service = self.service;
-                tracing::warn!(service, %error, "relay cannot read the outbox");
+                let (service, error) = (self.service, error_chain(&error));
+                tracing::warn!(service, error, "relay works on the outbox later");
                 true
             });
             if mine {
@@ -87,47 +88,61 @@ impl Relay {
         }
     }
 
-    /// Publishes all that is due, if it is this relay's turn.
+    /// Publishes all that is due, unless it is another relay's turn, which is `false`.
     async fn work(&self, stop: &CancellationToken) -> Result<bool, DbErr> {
-        let lease = self.bus.lease();
-        let Some(mut turn) = Turn::take(&self.database, self.holder, lease).await? else { return Ok(false) };
-        let mut outcome = Ok(true);
-        // Once more from the beginning: what was written last need not come last in the order.
-        while let Ok(true) = outcome {
-            outcome = self.pass(&mut turn, stop).await;
+        // Looked at first: nothing is written where nothing is to be done.
+        if self.due(None, 1).await?.is_empty() {
+            return Ok(true);
         }
-        turn.leave().await?;
-        outcome.map(|_| true)
+        let Some(lease) = self.bus.lease() else {
+            return self.publish(stop).await.map(|()| true);
+        };
+        let Some(turn) = Turn::take(&self.database, self.holder, lease).await? else { return Ok(false) };
+        let over = stop.child_token();
+        let publishing = async {
+            let _ends = over.clone().drop_guard();
+            self.publish(&over).await
+        };
+        let (published, held) = tokio::join!(publishing, turn.hold(&over));
+        let left = turn.leave().await;
+        published.and(held).and(left).map(|()| true)
     }
 
-    /// Goes through the outbox once. Whether there was anything.
-    async fn pass(&self, turn: &mut Turn<'_>, stop: &CancellationToken) -> Result<bool, DbErr> {
-        let mut rows = self.due(None).await?;
-        let any = !rows.is_empty();
-        let (mut goes_on, mut settling) = (Ok(true), JoinSet::new());
+    /// Publishes all that is due until `over`.
+    async fn publish(&self, over: &CancellationToken) -> Result<(), DbErr> {
+        // Once more from the beginning: what was written last need not come last in the order.
+        while self.pass(over).await? {}
+        Ok(())
+    }
+
+    /// Goes through the outbox once. Whether there was anything, and all that became of it is written down: what is not would be found
+    /// again at once, and again.
+    async fn pass(&self, over: &CancellationToken) -> Result<bool, DbErr> {
+        let mut rows = self.due(None, BATCH).await?;
+        let (mut unread, mut settling, mut settled) = (Ok(()), JoinSet::new(), !rows.is_empty());
         while let Some(last) = rows.last()
-            && matches!(goes_on, Ok(true))
+            && settled
+            && !over.is_cancelled()
         {
             let place = (Key::Time(last.occur_time.0), last.id);
             // While some rows are sent, the next are read, and those before are written down.
-            let (sent, next, kept) = tokio::join!(self.send(rows), self.due(Some(place)), turn.keep());
+            let (sent, next) = tokio::join!(self.send(rows), self.due(Some(place), BATCH));
             let relay = self.clone();
             settling.spawn(async move { relay.settle(sent).await });
             if settling.len() == UNSETTLED {
-                settling.join_next().await;
+                settled &= matches!(settling.join_next().await, Some(Ok(true)));
             }
-            goes_on = kept.map(|mine| mine && !stop.is_cancelled());
-            rows = next.unwrap_or_else(|error| {
-                goes_on = Err(error);
-                Vec::new()
-            });
+            match next {
+                Ok(next) => rows = next,
+                Err(error) => (rows, unread) = (Vec::new(), Err(error)),
+            }
         }
-        settling.join_all().await;
-        goes_on.map(|goes_on| goes_on && any)
+        settled &= settling.join_all().await.into_iter().all(|settled| settled);
+        unread.map(|()| settled && !over.is_cancelled())
     }
 
     /// The first rows that are due, of those behind `place`.
-    async fn due(&self, place: Option<Cursor>) -> Result<Vec<Model>, DbErr> {
+    async fn due(&self, place: Option<Cursor>, most: u64) -> Result<Vec<Model>, DbErr> {
         let (time, id) = (Expr::col(Column::OccurTime), Expr::col(Column::Id));
         let behind =
             place.map_or(Condition::all(), |place| Direction::Ascending.following(&time, &id, &place));
@@ -137,32 +152,38 @@ impl Relay {
             .filter(behind)
             .order_by_asc(Column::OccurTime)
             .order_by_asc(Column::Id)
-            .limit(BATCH)
+            .limit(most)
             .all(&*self.database)
             .await
     }
 
     async fn send(&self, rows: Vec<Model>) -> UnderWay {
-        let places = rows.iter().map(|row| (row.id, row.attempts)).collect();
+        let places = rows.iter().map(|row| (row.id, row.publication, row.attempts)).collect();
         let events = rows.into_iter().map(|row| Event::new(self.service, row)).collect();
         UnderWay { places, sending: self.bus.send(events).await }
     }
 
-    /// Waits for what becomes of rows that were sent, and writes it down. What cannot be written down is sent again.
-    async fn settle(&self, under_way: UnderWay) {
-        if let Err(error) = self.mark(under_way).await {
-            let service = self.service;
-            tracing::warn!(service, %error, "relay cannot write down what was published, and publishes it again");
-        }
+    /// Waits for what becomes of rows that were sent, and writes it down, if that is possible. Otherwise they are sent again.
+    async fn settle(&self, under_way: UnderWay) -> bool {
+        let marked = self.mark(under_way).await.inspect_err(|error| {
+            let (service, error) = (self.service, error_chain(error));
+            tracing::warn!(
+                service,
+                error,
+                "relay cannot write down what was published, and publishes it again"
+            );
+        });
+        marked.is_ok()
     }
 
     async fn mark(&self, UnderWay { places, sending }: UnderWay) -> Result<(), DbErr> {
         let mut published = Published::default();
         let mut failed: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
-        for ((id, attempts), outcome) in places.into_iter().zip(self.bus.outcomes(sending).await) {
+        for ((id, publication, attempts), outcome) in places.into_iter().zip(self.bus.outcomes(sending).await)
+        {
             meters::publication(self.service, outcome.is_ok());
             match outcome {
-                Ok(receipt) => published.add(id, receipt),
+                Ok(receipt) => published.add(id, publication, receipt),
                 Err(error) => {
                     let (attempts, error) = (attempts + 1, error_chain(&error));
                     tracing::warn!(event_id = %id, attempts, error, "event {id} waits: it cannot be published");
@@ -170,67 +191,69 @@ impl Relay {
                 }
             }
         }
-        published.mark(&self.database).await?;
+        let change = self.database.change().await?;
+        published.mark(&change).await?;
         for (attempts, ids) in failed {
-            put_off(&self.database, ids, attempts).await?;
+            put_off(&change, ids, attempts).await?;
         }
-        Ok(())
+        change.commit().await
     }
 }
+
+/// Where a row that the bus took is, and which publication of it that was.
+type Whereabouts = (Option<Timestamp>, i32);
 
 /// The rows that the bus took, by how far they are.
 #[derive(Default)]
 struct Published {
-    consumed: Vec<Uuid>,
-    /// By stream, told by its time: the rows, and the last place that one of them got.
-    stored: BTreeMap<Timestamp, (Vec<Uuid>, i64)>,
+    /// And the last place that one of them got in its stream.
+    rows: BTreeMap<Whereabouts, (Vec<Uuid>, i64)>,
 }
 
 impl Published {
-    fn add(&mut self, id: Uuid, receipt: Receipt) {
-        match receipt {
-            Receipt::Consumed => self.consumed.push(id),
-            Receipt::Stored { stream_time, sequence } => {
-                let (ids, last) = self.stored.entry(stream_time).or_default();
-                ids.push(id);
-                *last = Ord::max(*last, sequence);
-            }
-        }
+    fn add(&mut self, id: Uuid, publication: i32, receipt: Receipt) {
+        let (stream_time, sequence) = match receipt {
+            Receipt::Consumed => (None, 0),
+            Receipt::Stored { stream_time, sequence } => (Some(stream_time), sequence),
+        };
+        let (ids, last) = self.rows.entry((stream_time, publication)).or_default();
+        ids.push(id);
+        *last = Ord::max(*last, sequence);
     }
 
     /// One statement for all rows of a stream: each is told the place of the last, which only makes its confirmation wait for
-    /// that of the others.
-    async fn mark(self, database: &Database) -> Result<(), DbErr> {
-        let now = || database::now(&**database);
-        let rows = |ids| {
-            Entity::update_many()
+    /// that of the others. A row that is to be published anew meanwhile, or was published by another relay, stays as it is.
+    async fn mark(self, change: &Change) -> Result<(), DbErr> {
+        let now = || database::now(&**change);
+        for ((stream_time, publication), (ids, last)) in self.rows {
+            let rows = Entity::update_many()
                 .col_expr(Column::PublishTime, now())
                 .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
                 .filter(Column::Id.is_in(ids))
-        };
-        if !self.consumed.is_empty() {
-            rows(self.consumed).col_expr(Column::ConfirmTime, now()).exec(&**database).await?;
-        }
-        for (stream_time, (ids, last)) in self.stored {
-            rows(ids)
-                .col_expr(Column::StreamTime, Expr::value(stream_time))
-                .col_expr(Column::StreamSequence, Expr::value(last))
-                .exec(&**database)
-                .await?;
+                .filter(Column::Publication.eq(publication))
+                .filter(Column::PublishTime.is_null());
+            let rows = match stream_time {
+                None => rows.col_expr(Column::ConfirmTime, now()),
+                Some(stream_time) => rows
+                    .col_expr(Column::StreamTime, Expr::value(stream_time))
+                    .col_expr(Column::StreamSequence, Expr::value(last)),
+            };
+            rows.exec(&**change).await?;
         }
         Ok(())
     }
 }
 
 /// Makes rows wait that were tried so often in vain: twice as long after every failure.
-async fn put_off(database: &Database, ids: Vec<Uuid>, attempts: i32) -> Result<(), DbErr> {
+async fn put_off(change: &Change, ids: Vec<Uuid>, attempts: i32) -> Result<(), DbErr> {
     let doublings = u32::try_from(attempts.clamp(1, 10) - 1).unwrap_or(0);
     let delay = Duration::from_millis(500).saturating_mul(1 << doublings).min(LONGEST_DELAY);
     Entity::update_many()
-        .col_expr(Column::AvailableTime, database::now(&**database).add(micros(delay)))
+        .col_expr(Column::AvailableTime, database::now(&**change).add(micros(delay)))
         .col_expr(Column::Attempts, Expr::value(attempts))
         .filter(Column::Id.is_in(ids))
-        .exec(&**database)
+        .filter(Column::PublishTime.is_null())
+        .exec(&**change)
         .await?;
     Ok(())
 }

@@ -73,10 +73,11 @@ impl WebClient {
         Self { tls: connector(public_authorities()), reach, patience }
     }
 
-    /// The same, which also believes servers that an authority in `file` vouches for, a file of PEM certificates.
+    /// The same, which also believes servers that an authority in `file` vouches for, a file of PEM certificates. Whether those are of
+    /// authorities is not looked at: a server's own lets nobody in but fails later.
     ///
     /// # Errors
-    /// If the file cannot be read, or holds no certificate or none of an authority.
+    /// If the file cannot be read, or holds no certificate.
     pub fn trusting(self, file: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let mut authorities = public_authorities();
         let known = authorities.len();

@@ -19,11 +19,14 @@ pub struct Workers {
 impl Workers {
     /// Runs `work`, once they all begin, until it returns. It must return soon after the token that it gets is cancelled.
     /// Work that panics is begun again: one bad row must not end a process that serves others.
-    pub fn spawn<F>(&self, name: &'static str, mut work: impl FnMut(CancellationToken) -> F + Send + 'static)
-    where
+    pub fn spawn<F>(
+        &self,
+        name: impl Into<String>,
+        mut work: impl FnMut(CancellationToken) -> F + Send + 'static,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (begin, stop) = (self.begin.clone(), self.stop.clone());
+        let (name, begin, stop) = (name.into(), self.begin.clone(), self.stop.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = begin.cancelled() => {}

@@ -58,7 +58,7 @@ impl Standstill {
         .await;
     }
 
-    /// Ends those who wait, as if they had never come to their commit. Their process must be dead.
+    /// Ends those who wait, as if they had never come to their commit. Their process must be dead, or stand still.
     pub async fn undo(self) {
         for process in self.waiting().await {
             let end = format!("SELECT pg_terminate_backend({process})");

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use sandbox::smtp::{Act, Gate, Step};
-use sandbox::{Service, Topology, until};
+use sandbox::{Service, Suite, Topology, until};
+use sea_orm::{ConnectionTrait as _, Statement};
 
 use super::ledger::Ledger;
 use super::standstill::{Point, Standstill};
@@ -14,9 +15,9 @@ use crate::support::address;
 /// How soon another takes over: above the lease.
 const SOON: Duration = Duration::from_secs(20);
 
-/// How long somebody stands still who has done so since `stopped`.
+/// How long somebody stands still who has done so since `stopped`: longer than his lease, which is three seconds.
 async fn stands_still(stopped: Instant) {
-    let time = lasting(Duration::ZERO, Duration::from_mins(1));
+    let time = lasting(Duration::from_secs(5), Duration::from_mins(1));
     tokio::time::sleep(time.saturating_sub(stopped.elapsed())).await;
 }
 
@@ -91,7 +92,7 @@ async fn a_relay_that_wakes_after_its_turn_has_not_held_the_others_up() {
     };
     let standstill = Standstill::at(&suite.description, told).await;
     let email = address("guest");
-    ledger.invite(&email).await;
+    let name = ledger.invite(&email).await;
     standstill.is_reached().await;
     let stopped = Instant::now();
     suite.processes[&Service::Invitation][1].signal(Signal::SIGSTOP);
@@ -100,8 +101,19 @@ async fn a_relay_that_wakes_after_its_turn_has_not_held_the_others_up() {
     let invited = Ledger::open(&suite).await;
     invited.invite(&address("guest")).await;
     invited.settles(SOON).await;
-    assert_eq!(ledger.copies(&email), 1, "the other has told it again, and nobody takes it for another");
+    until("the other has told it", || async { is_told(&suite, &name).await.then_some(()) }).await;
+    assert_eq!(ledger.copies(&email), 1, "and nobody takes it for another");
     stands_still(stopped).await;
     suite.processes[&Service::Invitation][1].signal(Signal::SIGCONT);
     ledger.settles(SOON).await;
+}
+
+/// Whether it is written down that the event of a new invitation is published.
+async fn is_told(suite: &Suite, invitation: &str) -> bool {
+    let database =
+        sea_orm::Database::connect(&suite.description.databases[&Service::Invitation]).await.unwrap();
+    let sql = "SELECT count(*) FROM outbox WHERE kind = 'invitation.created' AND resource = $1 AND publish_time IS NOT NULL";
+    let ask = Statement::from_sql_and_values(database.get_database_backend(), sql, [invitation.into()]);
+    let row = database.query_one_raw(ask).await.unwrap().unwrap();
+    row.try_get_by_index::<i64>(0).unwrap() == 1
 }

@@ -36,6 +36,21 @@ fn a_missing_mail_server_is_named() {
 }
 
 #[test]
+fn authorities_of_webhooks_that_cannot_be_read_are_named() {
+    let file = current().folder.join(format!("{}.pem", Uuid::new_v4().simple()));
+    let setting = format!("webhooks.authority_file = \"{}\"\nwebhooks.allow_private", file.display());
+    for (text, why) in
+        [(None, "No such file"), (Some(""), "no certificate"), (Some("-----BEGIN CERTIFICATE-----\n!"), "")]
+    {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let wrote = complaint(Service::Notifier, "webhooks.allow_private", &setting);
+        assert!(wrote.contains("notifier.webhooks.authority_file") && wrote.contains(why), "{wrote}");
+    }
+}
+
+#[test]
 fn an_unknown_setting_is_named() {
     let wrote = complaint(Service::Identity, "[server]", "[server]\nadress = \"127.0.0.1:1\"");
     assert!(wrote.contains("adress"), "{wrote}");

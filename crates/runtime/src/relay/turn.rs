@@ -1,12 +1,13 @@
 //! Whose turn it is to publish what an outbox holds. Two relays that publish the same would do no harm but to themselves, so a turn
-//! is not a lock: whoever does not say for a lease that he goes on has lost it, even if he goes on. One row that is written before
-//! some thousand events are sent costs less than a mark on each of them, and keeps them in their order.
+//! is not a lock: whoever does not say in time that he goes on has lost it, even if he goes on. One row that is written before some
+//! thousand events are sent costs less than a mark on each of them, and keeps them in their order.
 
 use std::time::Duration;
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
-use tokio::time::Instant;
+use sea_orm::sea_query::{ExprTrait as _, OnConflict};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::micros;
 use crate::{Database, Timestamp, database};
@@ -27,15 +28,16 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The id of the only row, which the migration writes.
-pub(crate) const ONLY: i32 = 1;
+/// The id of the only row.
+const ONLY: i32 = 1;
+/// How often a turn is prolonged while its lease lasts.
+const RENEWALS: u32 = 4;
 
-/// The relay's turn.
+/// A relay's turn.
 pub(super) struct Turn<'a> {
     database: &'a Database,
     holder: Uuid,
     lease: Duration,
-    taken: Instant,
 }
 
 impl<'a> Turn<'a> {
@@ -45,25 +47,37 @@ impl<'a> Turn<'a> {
         holder: Uuid,
         lease: Duration,
     ) -> Result<Option<Self>, DbErr> {
-        let mut turn = Self { database, holder, lease, taken: Instant::now() };
+        let turn = Self { database, holder, lease };
         Ok(turn.prolong().await?.then_some(turn))
     }
 
-    /// Goes on for another lease once half of it is over. `false`: it is another's.
-    pub(super) async fn keep(&mut self) -> Result<bool, DbErr> {
-        if self.taken.elapsed() < self.lease / 2 { Ok(true) } else { self.prolong().await }
+    /// Prolongs it until `over`, which fires also if that fails, or it is another's by now.
+    pub(super) async fn hold(&self, over: &CancellationToken) -> Result<(), DbErr> {
+        let _ends = over.clone().drop_guard();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.lease / RENEWALS) => {}
+                () = over.cancelled() => return Ok(()),
+            }
+            if !self.prolong().await? {
+                return Ok(());
+            }
+        }
     }
 
-    async fn prolong(&mut self) -> Result<bool, DbErr> {
+    /// Whether it is this relay's for another lease.
+    async fn prolong(&self) -> Result<bool, DbErr> {
         let now = || database::now(&**self.database);
-        let taken = Instant::now();
-        let change = Entity::update_many()
-            .col_expr(Column::Holder, Expr::value(self.holder))
-            .col_expr(Column::EndTime, now().add(micros(self.lease)))
-            .filter(Column::Holder.eq(self.holder).or(Expr::col(Column::EndTime).lte(now())));
-        let mine = change.exec(&**self.database).await?.rows_affected > 0;
-        self.taken = taken;
-        Ok(mine)
+        // The first of all turns ends at once: a row is told no time of the database.
+        let first = ActiveModel { id: Set(ONLY), holder: Set(self.holder), end_time: Set(Timestamp(0)) };
+        let (holder, end) = (Expr::col((Entity, Column::Holder)), Expr::col((Entity, Column::EndTime)));
+        let next = OnConflict::column(Column::Id)
+            .value(Column::Holder, self.holder)
+            .value(Column::EndTime, now().add(micros(self.lease)))
+            .action_and_where(holder.eq(self.holder).or(end.lte(now())))
+            .to_owned();
+        let taken = Entity::insert(first).on_conflict(next).exec_without_returning(&**self.database).await?;
+        Ok(taken > 0)
     }
 
     /// Lets the next relay in at once.
