@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use futures::TryStreamExt as _;
 use sandbox::{Service, Suite, Topology, until};
 use sea_orm::{ConnectionTrait as _, Statement};
 
@@ -24,6 +27,11 @@ async fn told(suite: &Suite, invitation: &str, column: &str) {
         (open == 0).then_some(())
     })
     .await;
+}
+
+async fn jetstream(suite: &Suite) -> Context {
+    let client = sandbox::nats::connect(suite.description.nats_url.as_deref().unwrap()).await.unwrap();
+    async_nats::jetstream::new(client)
 }
 
 /// Invites somebody, and waits until all that this leads to has been heard.
@@ -58,11 +66,51 @@ async fn a_stream_that_is_deleted_is_made_again_with_its_consumers() {
     let ledger = Ledger::open(&suite).await;
     invite_and_hear(&suite, &ledger).await;
 
-    let client = sandbox::nats::connect(suite.description.nats_url.as_deref().unwrap()).await.unwrap();
-    let jetstream = async_nats::jetstream::new(client);
+    let jetstream = jetstream(&suite).await;
     jetstream.delete_stream("USHER").await.unwrap();
     ledger.invite(&address("guest")).await;
     ledger.settles(SOON).await;
     let mut stream = jetstream.get_stream("USHER").await.unwrap();
     assert!(stream.info().await.unwrap().state.consumer_count >= 2);
+}
+
+#[tokio::test]
+async fn consumers_that_are_deleted_are_made_again() {
+    let suite = start(&options(Topology::Apart)).await;
+    let ledger = Ledger::open(&suite).await;
+    invite_and_hear(&suite, &ledger).await;
+
+    let stream = jetstream(&suite).await.get_stream("USHER").await.unwrap();
+    let consumers: Vec<String> = stream.consumer_names().try_collect().await.unwrap();
+    assert!(consumers.len() >= 2, "{consumers:?}");
+    for consumer in &consumers {
+        stream.delete_consumer(consumer).await.unwrap();
+    }
+    ledger.invite(&address("guest")).await;
+    ledger.settles(SOON).await;
+    until("all consumers are there again", || async {
+        let again: Vec<String> = stream.consumer_names().try_collect().await.unwrap();
+        consumers.iter().all(|consumer| again.contains(consumer)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_somebody_changed_is_what_it_must_be_again() {
+    let suite = start(&options(Topology::Apart)).await;
+    let ledger = Ledger::open(&suite).await;
+    invite_and_hear(&suite, &ledger).await;
+
+    let jetstream = jetstream(&suite).await;
+    let right = jetstream.get_stream("USHER").await.unwrap().cached_info().config.clone();
+    let days = right.max_age.as_secs() / (24 * 60 * 60);
+    assert_eq!((days, right.retention, right.discard), (45, RetentionPolicy::Limits, DiscardPolicy::New));
+    assert_eq!((right.storage, right.duplicate_window), (StorageType::File, Duration::from_hours(1)));
+    let wrong = Config { max_age: Duration::from_hours(24), max_messages: 10_000, ..right.clone() };
+    jetstream.update_stream(wrong).await.unwrap();
+    until("the stream is put right", || async {
+        let now = jetstream.get_stream("USHER").await.ok()?.cached_info().config.clone();
+        (now.max_age == right.max_age && now.max_messages == right.max_messages).then_some(())
+    })
+    .await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::smtp::{Act, Step};
+use sandbox::smtp::{Act, Gate, Step};
 use sandbox::{Service, Topology};
 
 use super::ledger::Ledger;
@@ -20,10 +20,14 @@ async fn two_notifiers_share_what_waits_and_send_nothing_twice() {
         .with_replicas(Service::Notifier, 2);
     let suite = start(&options).await;
     let ledger = Ledger::open(&suite).await;
+    let greetings = Gate::default();
+    greetings.open();
+    suite.smtp.faults.add(Step::Greeting, Act::Hold(greetings.clone()), mails);
     suite.smtp.faults.add(Step::LastWord, Act::Delay(SLOW), mails);
     let emails: Vec<String> = (0..mails).map(|_| address("guest")).collect();
     ledger.import(&emails).await;
     ledger.settles(Duration::from_millis(20 * mails as u64) + Duration::from_secs(40)).await;
+    assert!(greetings.reached() < mails / 4, "{} connections for {mails} mails", greetings.reached());
     let senders = [0, 1].map(|replica| suite.processes[&Service::Notifier][replica].log());
     for log in senders {
         assert!(log.contains("is sent"), "one of two sent everything");

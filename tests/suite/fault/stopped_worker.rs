@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::TryStreamExt as _;
 use nix::sys::signal::Signal;
 use sandbox::smtp::{Act, Gate, Step};
 use sandbox::{Service, Suite, Topology, until};
@@ -73,6 +74,30 @@ async fn a_consumer_that_wakes_after_its_lease_does_not_repeat_what_another_has_
         ledger.settles(SOON).await;
         assert_eq!(ledger.copies(&email), 1, "the first wrote it down, to last: {lasts}");
     }
+}
+
+#[tokio::test]
+async fn a_consumer_that_works_for_longer_than_its_lease_keeps_the_event() {
+    let suite = start(&hasty(Topology::Apart).with_replicas(Service::Notifier, 2)).await;
+    let ledger = Ledger::open(&suite).await;
+    let written = Point { service: Service::Notifier, table: "delivery", event: "INSERT", rows: "true" };
+    let standstill = Standstill::at(&suite.description, written).await;
+    ledger.invite(&address("guest")).await;
+    standstill.is_reached().await;
+    // The lease would end after three seconds.
+    stands_still(Instant::now()).await;
+    let redelivered = redelivered(&suite).await;
+    standstill.end().await;
+    assert_eq!(redelivered, 0, "it says that it works on the event");
+    ledger.settles(SOON).await;
+}
+
+/// How many events some consumer has been handed again.
+async fn redelivered(suite: &Suite) -> usize {
+    let client = sandbox::nats::connect(suite.description.nats_url.as_deref().unwrap()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream("USHER").await.unwrap();
+    let consumers: Vec<_> = stream.consumers().try_collect().await.unwrap();
+    consumers.iter().map(|consumer| consumer.num_redelivered).sum()
 }
 
 #[tokio::test]

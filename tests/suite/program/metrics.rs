@@ -94,4 +94,5 @@ async fn a_collector_learns_how_the_outboxes_and_the_mails_stand() {
     request.notify = None;
     admin.caller.invitation().create_invitation(request).await.unwrap();
     measured.knows(&["usher.mail.attempts"]).await;
+    measured.knows(&["messaging.client.sent.messages", "messaging.client.consumed.messages"]).await;
 }
