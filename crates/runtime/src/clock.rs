@@ -32,16 +32,16 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// RFC 3339 in UTC, as in event headers. Moments after the year 9999 are told as its end.
+    /// RFC 3339 in UTC, as in event headers and, digit for digit, in the JSON of Protocol Buffers: no fraction, or one of
+    /// three or six digits. Moments after the year 9999 are told as its end.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        let nanos = i128::from(self.0) * 1_000;
-        let moment = time::OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
-        moment
-            .and_then(|moment| moment.format(&time::format_description::well_known::Rfc3339).ok())
-            .unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
+        prost_types::Timestamp::from(self.min(END_OF_9999)).to_string()
     }
 }
+
+/// The last moment that RFC 3339 can tell.
+const END_OF_9999: Timestamp = Timestamp(253_402_300_799_999_999);
 
 /// `duration` in microseconds; more than fits is as much as fits.
 #[must_use]
@@ -111,6 +111,13 @@ mod tests {
     #[test]
     fn far_moments_saturate() {
         assert_eq!(Timestamp(i64::MAX).after(Duration::from_secs(1)), Timestamp(i64::MAX));
-        assert_eq!(Timestamp(i64::MAX).rfc3339(), "9999-12-31T23:59:59Z");
+        assert_eq!(Timestamp(i64::MAX).rfc3339(), "9999-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn fractions_are_told_as_in_the_json_of_protocol_buffers() {
+        let told = [1_000_000, 1_500_000, 1_819_240].map(|micros| Timestamp(micros).rfc3339());
+        let expected = ["1970-01-01T00:00:01Z", "1970-01-01T00:00:01.500Z", "1970-01-01T00:00:01.819240Z"];
+        assert_eq!(told, expected);
     }
 }
