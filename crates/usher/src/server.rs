@@ -22,7 +22,8 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Old connections are closed when their calls have ended, so that clients find new replicas. Without tonic's grace: with it,
 /// connections are cut instead of closed.
 const MAX_CONNECTION_AGE: Duration = Duration::from_mins(30);
-/// How many calls one connection may have at a time.
+/// How many calls one connection may have at a time, and may give up before they are looked at. The twenty that are usual are fewer
+/// than a client with deadlines gives up while a server hangs; beyond them the connection is closed, with everybody else's calls.
 const MAX_STREAMS: u32 = 1_000;
 /// How large the headers of a call may be; two tokens fit several times.
 const MAX_HEADER_BYTES: u32 = 32 * 1024;
@@ -52,6 +53,7 @@ impl Server {
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .max_connection_age(MAX_CONNECTION_AGE)
             .max_concurrent_streams(MAX_STREAMS)
+            .http2_max_pending_accept_reset_streams(Some(MAX_STREAMS as usize))
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, closing.clone().cancelled_owned());

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
+use futures::future::join_all;
+use nix::sys::signal::Signal;
 use sandbox::{Service, Topology, until};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
+use usher_api::community::GetCommunityRequest;
 use uuid::Uuid;
 
 use super::{options, start};
@@ -47,6 +50,26 @@ async fn cancelled_calls_leave_no_open_transaction_and_no_half_done_change() {
     let answered = "SELECT count(*) AS number FROM answered_request WHERE length(answer) > 0";
     assert_eq!(count(&database, answered).await, invitations);
     invite(&admin, &community, &address("after"), vec![grant(&community, &["guest"])]).await;
+}
+
+/// As a gateway does that shares one connection among everybody, when a server hangs for a moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_gives_up_calls_that_nobody_has_looked_at_keeps_the_others() {
+    let suite = start(&options(Topology::Together)).await;
+    let admin = admin_of(&suite.description).await;
+    let name = managed(&admin).await;
+    let ask = || {
+        let (mut client, name) = (admin.caller.community(), name.clone());
+        async move { client.get_community(GetCommunityRequest { name }).await }
+    };
+    ask().await.unwrap();
+    let server = suite.processes.values().flatten().next().unwrap();
+    server.signal(Signal::SIGSTOP);
+    let patient = tokio::spawn(ask());
+    let impatient = (0..500).map(|_| tokio::time::timeout(Duration::from_millis(500), ask()));
+    assert!(join_all(impatient).await.iter().all(Result::is_err), "a server that stands still has answered");
+    server.signal(Signal::SIGCONT);
+    patient.await.unwrap().expect("the connection was kept");
 }
 
 async fn count(database: &DatabaseConnection, sql: &str) -> i64 {
