@@ -14,14 +14,14 @@ use crate::rpc::error_chain;
 use crate::telemetry::follow;
 use crate::{Change, Event, Failure, Subscription, Timestamp, database, dead_letter, meters};
 
-/// How often an event is tried whose handling fails for another reason than that something is away. With the waits between, that
-/// takes about a quarter of an hour: long enough for a defect that a restart or a roll-back mends.
-const MOST_ATTEMPTS: i32 = 12;
+/// How often the handling of an event may fail for another reason than that something is away. With the waits between, that takes a
+/// quarter of an hour at least: long enough for a defect that a restart or a roll-back mends.
+const MOST_DEFECTS: i32 = 12;
 /// The wait after the first failure; it doubles with each.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
-/// How often a consumer tried an event in vain. Rows go with the success, or with the dead letter.
+/// How often a consumer tried an event in vain. Rows go with the dead letter, or are swept when the events are.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event_attempt")]
@@ -34,6 +34,8 @@ pub struct Model {
     pub event_id: Uuid,
     /// How often.
     pub attempts: i32,
+    /// How many of these failed though nothing was away.
+    pub defects: i32,
     /// When it failed last.
     pub update_time: Timestamp,
 }
@@ -54,7 +56,7 @@ pub async fn deliver(subscription: &Subscription, event: &Event) -> Result<(), P
     let consumer = subscription.consumer;
     let span = tracing::info_span!("event.process", otel.kind = "consumer", consumer, event_id = %event.id, kind = event.kind);
     follow(&span, &event.traceparent);
-    let outcome = (subscription.handler)(event.clone()).instrument(span).await;
+    let outcome = subscription.handle(event.clone()).instrument(span).await;
     meters::consumption(consumer, outcome.is_ok());
     let Err(failure) = outcome else { return Ok(()) };
     match note(subscription, event, &failure).await {
@@ -76,10 +78,12 @@ async fn note(
     failure: &Failure,
 ) -> Result<Option<Duration>, DbErr> {
     let change = subscription.database.change().await?;
-    let attempts = count(&change, subscription.consumer, event.id).await?;
-    let given_up = match severity(failure) {
+    let severity = severity(failure);
+    let defect = !matches!(severity, Severity::Passing);
+    let Model { attempts, defects, .. } = count(&change, subscription.consumer, event.id, defect).await?;
+    let given_up = match severity {
         Severity::Passing => false,
-        Severity::Unclear => attempts >= MOST_ATTEMPTS,
+        Severity::Unclear => defects >= MOST_DEFECTS,
         Severity::Final => true,
     };
     if given_up {
@@ -90,20 +94,21 @@ async fn note(
     Ok((!given_up).then(|| delay(attempts)))
 }
 
-async fn count(change: &Change, consumer: &str, event_id: Uuid) -> Result<i32, DbErr> {
-    let now = database::now(&**change);
+async fn count(change: &Change, consumer: &str, event_id: Uuid, defect: bool) -> Result<Model, DbErr> {
+    let (now, defects) = (database::now(&**change), i32::from(defect));
     let row = ActiveModel {
         consumer: Set(consumer.to_owned()),
         event_id: Set(event_id),
         attempts: Set(1),
+        defects: Set(defects),
         update_time: Set(Timestamp(0)),
     };
     let known = OnConflict::columns([Column::Consumer, Column::EventId])
         .value(Column::Attempts, Expr::col((Entity, Column::Attempts)).add(1))
+        .value(Column::Defects, Expr::col((Entity, Column::Defects)).add(defects))
         .value(Column::UpdateTime, now)
         .to_owned();
-    let row = Entity::insert(row).on_conflict(known).exec_with_returning(&**change).await?;
-    Ok(row.attempts)
+    Entity::insert(row).on_conflict(known).exec_with_returning(&**change).await
 }
 
 /// What time does to a failure.
@@ -147,14 +152,21 @@ fn delay(attempts: i32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use sea_orm_migration::{MigrationTrait, MigratorTrait};
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::{Database, DatabaseConfig, Random};
 
     #[test]
     fn waits_twice_as_long_each_time_up_to_five_minutes() {
         assert_eq!(delay(1), Duration::from_millis(500));
         assert_eq!(delay(4), Duration::from_secs(4));
         assert_eq!(delay(30), LONGEST_DELAY);
-        let total: Duration = (1..MOST_ATTEMPTS).map(delay).sum();
+        let total: Duration = (1..MOST_DEFECTS).map(delay).sum();
         assert!(total > Duration::from_mins(10) && total < Duration::from_mins(20), "{total:?}");
     }
 
@@ -164,5 +176,74 @@ mod tests {
         assert!(matches!(severity(&Failure::internal(unreadable)), Severity::Final));
         assert!(matches!(severity(&Failure::internal("a defect")), Severity::Unclear));
         assert!(matches!(severity(&Failure::ConcurrentChange), Severity::Passing));
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_counted_and_laid_down_and_what_is_away_is_waited_for() {
+        let database = tables().await;
+        let handled = Arc::new(AtomicUsize::new(0));
+        let subscription =
+            Subscription::new("tester", "invitation", &database, handled, |handled, _| async move {
+                match handled.fetch_add(1, Ordering::Relaxed) {
+                    0..20 => Err(Failure::Overloaded),
+                    20 => panic!("as nobody should"),
+                    21..32 => Err(Failure::internal("a defect")),
+                    _ => Ok(()),
+                }
+            });
+        let event = event();
+        for attempt in 1..32 {
+            let postponed = deliver(&subscription, &event).await.unwrap_err();
+            assert_eq!(postponed.delay, delay(attempt), "after attempt {attempt}");
+        }
+        deliver(&subscription, &event).await.unwrap();
+        assert_eq!(Entity::find().count(&*database).await.unwrap(), 0);
+        let letters = dead_letter::Entity::find().all(&*database).await.unwrap();
+        let told: Vec<_> = letters.iter().map(|it| (it.event_id, it.attempts, it.reason.as_str())).collect();
+        assert_eq!(told, [(event.id, 32, "a defect of the service: a defect")]);
+
+        let change = database.change().await.unwrap();
+        dead_letter::redrive(&change, sea_orm::Condition::all()).await.unwrap();
+        change.commit().await.unwrap();
+        let (stop, left) = (CancellationToken::new(), || dead_letter::Entity::find().count(&*database));
+        let watching = async {
+            while left().await.unwrap() > 0 {
+                tokio::task::yield_now().await;
+            }
+            stop.cancel();
+        };
+        tokio::join!(dead_letter::redrive_until(subscription, stop.clone()), watching);
+    }
+
+    /// A database with the tables of a service.
+    async fn tables() -> Database {
+        let unique = Uuid::from_bytes(Random::system().bytes());
+        let file = std::env::temp_dir().join(format!("usher-consumer-{unique}.db"));
+        let config = DatabaseConfig::at(format!("sqlite://{}?mode=rwc", file.display()));
+        let database = Database::connect(&config).await.unwrap();
+        database.migrate::<Tables>().await.unwrap();
+        database
+    }
+
+    struct Tables;
+
+    impl MigratorTrait for Tables {
+        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+            crate::migration::steps()
+        }
+    }
+
+    fn event() -> Event {
+        Event {
+            service: "invitation".to_owned(),
+            id: Uuid::from_u128(7),
+            kind: "invitation.created".to_owned(),
+            resource: "communities/1/invitations/1".to_owned(),
+            version: 1,
+            occur_time: Timestamp(0),
+            traceparent: String::new(),
+            payload: Vec::new(),
+            publication: 0,
+        }
     }
 }

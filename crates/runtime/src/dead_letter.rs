@@ -193,7 +193,7 @@ async fn try_again(subscription: &Subscription, letter: Model) -> Result<(), DbE
     let (id, attempts) = (letter.id, letter.attempts + 1);
     let row = Entity::update_many().filter(Column::Id.eq(id));
     let connection = &*subscription.database;
-    match (subscription.handler)(letter.into_event()).await {
+    match subscription.handle(letter.into_event()).await {
         Ok(()) => {
             Entity::delete_by_id(id).exec(connection).await?;
         }

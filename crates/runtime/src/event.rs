@@ -108,6 +108,12 @@ impl Subscription {
         let handler: Handler = Arc::new(move |event| Box::pin(handle(needs.clone(), event)));
         Self { consumer, service, handler, database: database.clone() }
     }
+
+    /// Hands over `event`, in a task of its own: a panic is a failure like others, which is counted, and not the end of the worker.
+    pub(crate) async fn handle(&self, event: Event) -> Result<(), Failure> {
+        let handling = tokio::spawn((self.handler)(event).in_current_span());
+        handling.await.unwrap_or_else(|panic| Err(Failure::internal(panic)))
+    }
 }
 
 /// Where an event is, once the bus has taken it.

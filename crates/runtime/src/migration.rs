@@ -17,6 +17,7 @@ pub fn steps() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(CreateDeadLetter),
         Box::new(IndexAnsweredRequest),
         Box::new(CreateOutboxTurn),
+        Box::new(CountDefects),
     ]
 }
 
@@ -240,5 +241,21 @@ impl MigrationTrait for CreateOutboxTurn {
             .col(ColumnDef::new(turn::Column::EndTime).big_integer().not_null())
             .to_owned();
         manager.create_table(table).await
+    }
+}
+
+struct CountDefects;
+
+impl MigrationName for CountDefects {
+    fn name(&self) -> &'static str {
+        "r0008_count_defects"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CountDefects {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let defects = ColumnDef::new(consumer::Column::Defects).integer().not_null().default(0).to_owned();
+        manager.alter_table(Table::alter().table(consumer::Entity).add_column(defects).to_owned()).await
     }
 }

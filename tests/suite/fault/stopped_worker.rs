@@ -50,6 +50,18 @@ async fn a_notifier_that_wakes_after_its_lease_does_not_send_what_another_has_se
 }
 
 #[tokio::test]
+async fn a_mail_that_takes_longer_than_its_lease_stays_with_whoever_has_it() {
+    let suite = start(&hasty(Topology::Apart).with_replicas(Service::Notifier, 2)).await;
+    let ledger = Ledger::open(&suite).await;
+    let email = address("guest");
+    // The mail is handed over already, so that nothing but the lease keeps the other from sending it too.
+    suite.smtp.faults.add(Step::LastWord, Act::Delay(Duration::from_secs(8)), 1);
+    ledger.invite(&email).await;
+    ledger.settles(SOON).await;
+    assert_eq!(ledger.copies(&email), 1, "somebody else sent it meanwhile");
+}
+
+#[tokio::test]
 async fn a_consumer_that_wakes_after_its_lease_does_not_repeat_what_another_has_done() {
     let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Notifier, 2)).await;
     let ledger = Ledger::open(&suite).await;

@@ -43,7 +43,13 @@ pub(super) fn headers(event: &Event) -> HeaderMap {
     headers
 }
 
+/// The event in a message. None if it is none, or one on a subject of others: NATS guards who may write to which, and the headers
+/// must not say otherwise.
 pub(super) fn read(message: &Message) -> Option<Event> {
+    attributes(message).filter(|event| event.subject() == message.subject.as_str())
+}
+
+fn attributes(message: &Message) -> Option<Event> {
     let headers = message.headers.as_ref()?;
     let text = |name: HeaderName| headers.get(name).map(|value| value.as_str().to_owned());
     Some(Event {
