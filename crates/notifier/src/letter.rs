@@ -169,6 +169,10 @@ fn address(email: &EmailAddress) -> Option<Address> {
 
 #[cfg(test)]
 mod tests {
+    use ed25519_dalek::SigningKey;
+    use ed25519_dalek::pkcs8::EncodePrivateKey as _;
+    use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+
     use super::*;
 
     fn letters(config: &Config) -> Letters {
@@ -176,6 +180,10 @@ mod tests {
     }
 
     fn write(letters: &Letters, kind: Kind, words: &Words, image: Option<Image>) -> String {
+        raw(letters, kind, words, image).replace("=\r\n", "").replace("=3D", "=")
+    }
+
+    fn raw(letters: &Letters, kind: Kind, words: &Words, image: Option<Image>) -> String {
         let recipient = "mira@example.com".parse().unwrap();
         let draft = Draft {
             kind,
@@ -187,7 +195,7 @@ mod tests {
             image,
         };
         let letter = letters.write(draft, Timestamp(0)).unwrap();
-        String::from_utf8(letter.formatted()).unwrap().replace("=\r\n", "").replace("=3D", "=")
+        String::from_utf8(letter.formatted()).unwrap()
     }
 
     #[test]
@@ -219,6 +227,16 @@ mod tests {
         let wrong = Config { unsubscribe_address: Some("nowhere".to_owned()), ..Config::default() };
         let refused = Letters::new(&wrong, "no-reply@usher.test".parse().unwrap()).err().unwrap();
         assert!(refused.starts_with("notifier.unsubscribe_address"), "{refused}");
+    }
+
+    #[test]
+    fn letters_are_signed_as_they_leave() {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let dkim = Some(dkim::tests::config(&key.to_pkcs8_pem(LineEnding::LF).unwrap()));
+        let letters = letters(&Config { dkim, ..Config::default() });
+        let letter =
+            raw(&letters, Kind::Invitation, &samples::invitation(), Image::new("image/png", vec![1, 2, 3]));
+        assert!(dkim::tests::verifies(&letter, &key), "{letter}");
     }
 
     #[test]

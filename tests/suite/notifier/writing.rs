@@ -60,18 +60,42 @@ async fn the_image_of_the_community_is_in_the_mail() {
     );
 }
 
+/// Has `person` say which language he reads.
+async fn reads(person: &Person, locale: &str) {
+    let user = User { name: person.name.clone(), locale: locale.to_owned(), ..User::default() };
+    let request = UpdateUserRequest {
+        user: Some(user),
+        update_mask: Some(FieldMask { paths: vec!["locale".to_owned()] }),
+        request_id: request_id(),
+    };
+    person.caller.identity().update_user(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn guests_read_what_the_inviter_says_unless_they_have_said_themselves() {
+    let (admin, known, silent, unknown) =
+        (admin().await, Person::new("known").await, Person::new("silent").await, address("unknown"));
+    reads(&known, "de").await;
+    let community = managed(&admin).await;
+    for (email, subject) in [
+        (&known.email, "lädt Sie zu Community"),
+        (&silent.email, "vous invite à rejoindre Community"),
+        (&unknown, "vous invite à rejoindre Community"),
+    ] {
+        let mut request = offer(&community, email, vec![grant(&community, &["guest"])]);
+        request.notify = None;
+        request.invitation.as_mut().unwrap().locale = "fr".to_owned();
+        admin.caller.invitation().create_invitation(request).await.unwrap();
+        about(email, subject).await;
+    }
+}
+
 #[tokio::test]
 async fn mails_are_in_the_language_of_the_reader() {
     let person = Person::new("reader").await;
     for (locale, subject) in [("de-CH", "Wählen Sie ein neues Passwort"), ("pt-BR", "Choose a new password")]
     {
-        let user = User { name: person.name.clone(), locale: locale.to_owned(), ..User::default() };
-        let request = UpdateUserRequest {
-            user: Some(user),
-            update_mask: Some(FieldMask { paths: vec!["locale".to_owned()] }),
-            request_id: request_id(),
-        };
-        person.caller.identity().update_user(request).await.unwrap();
+        reads(&person, locale).await;
         forget_password(&person.email).await.unwrap();
         let mail = about(&person.email, subject).await;
         assert!(mail.header("List-Unsubscribe").is_empty(), "nobody unsubscribes from his own account");

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
-use usher_api::identity::BatchLookupUsersRequest;
+use usher_api::identity::{BatchLookupUsersRequest, User};
 use usher_api::invitation as pb;
 use usher_api::invitation::mint_result::Result as Minted;
 use usher_api::name::InvitationName;
@@ -68,8 +68,8 @@ fn parse(names: &[String]) -> Result<Vec<InvitationName>, Failure> {
     Ok(parsed)
 }
 
-/// What there is to write to the guest of an invitation, or that it has ended.
-type Letter = Result<(Described, bool), Error>;
+/// What there is to write to the guest of an invitation and his account, if he has one, or that it has ended.
+type Letter = Result<(Described, Option<User>), Error>;
 
 async fn write(service: &Invitation, rows: Vec<invitation::Model>) -> Result<HashMap<Uuid, Letter>, Failure> {
     let (now, mut letters, mut pending) = (service.clock.now(), HashMap::new(), Vec::new());
@@ -80,14 +80,14 @@ async fn write(service: &Invitation, rows: Vec<invitation::Model>) -> Result<Has
         }
     }
     let (described, accounts) =
-        tokio::try_join!(offer::describe_all(service, &pending), accounts_exist(service, &pending))?;
+        tokio::try_join!(offer::describe_all(service, &pending), accounts(service, &pending))?;
     let written = pending.iter().zip(described.into_iter().zip(accounts));
     letters.extend(written.map(|(row, letter)| (row.id, Ok(letter))));
     Ok(letters)
 }
 
-/// Whether the invited addresses have accounts, as [`super::resolve_invitation_token::account_exists`] tells of one.
-async fn accounts_exist(service: &Invitation, rows: &[invitation::Model]) -> Result<Vec<bool>, Failure> {
+/// The accounts of the invited addresses, where [`super::resolve_invitation_token::account_exists`] tells of one.
+async fn accounts(service: &Invitation, rows: &[invitation::Model]) -> Result<Vec<Option<User>>, Failure> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -98,7 +98,7 @@ async fn accounts_exist(service: &Invitation, rows: &[invitation::Model]) -> Res
     if users.len() != rows.len() {
         return Err(Failure::internal("the identity service looked up other addresses"));
     }
-    Ok(users.into_iter().map(|found| found.user.is_some_and(|user| user.email_verified)).collect())
+    Ok(users.into_iter().map(|found| found.user.filter(|user| user.email_verified)).collect())
 }
 
 /// Makes a link to an invitation that is held.
@@ -108,12 +108,17 @@ fn mint(
     letter: Letter,
     tokens: &mut Vec<token::ActiveModel>,
 ) -> Result<pb::MintedLink, Error> {
-    let (described, account_exists) = letter?;
+    let (mut described, account) = letter?;
     described.require_acceptable()?;
     row.require_pending(service.clock.now())?;
     let token = InvitationToken::generate(&service.random);
     let stored = token::Model { hash: token.hash(), invitation_id: row.id, create_time: service.clock.now() };
     tokens.push(stored.into());
     let link = token.link(&service.config.link_base_url);
+    let account_exists = account.is_some();
+    // The inviter may guess at a language; whoever has an account has said.
+    if let Some(locale) = account.map(|account| account.locale).filter(|locale| !locale.is_empty()) {
+        described.offer.locale = locale;
+    }
     Ok(pb::MintedLink { link, offer: Some(described.offer), account_exists })
 }

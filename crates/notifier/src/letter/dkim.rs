@@ -77,7 +77,7 @@ fn read_key(text: &str) -> Option<DkimSigningKey> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::HashMap;
     use std::path::PathBuf;
 
@@ -91,7 +91,7 @@ mod tests {
     use super::super::headers::AutoSubmitted;
     use super::*;
 
-    fn config(text: &str) -> DkimConfig {
+    pub(in crate::letter) fn config(text: &str) -> DkimConfig {
         let file = std::env::temp_dir().join(format!("usher-dkim-{}", uuid::Uuid::new_v4().simple()));
         std::fs::write(&file, text).unwrap();
         DkimConfig { selector: "mail".to_owned(), domain: None, private_key_file: file }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     /// Verifies as a receiver would, by the text alone.
-    fn verifies(mail: &str, key: &SigningKey) -> bool {
+    pub(in crate::letter) fn verifies(mail: &str, key: &SigningKey) -> bool {
         let (head, body) = mail.split_once("\r\n\r\n").unwrap();
         let unfolded = head.replace("\r\n ", " ");
         let headers: HashMap<String, String> = unfolded
