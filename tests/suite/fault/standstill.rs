@@ -60,11 +60,16 @@ impl Standstill {
 
     /// Ends those who wait, as if they had never come to their commit. Their process must be dead, or stand still.
     pub async fn undo(self) {
-        for process in self.waiting().await {
-            let end = format!("SELECT pg_terminate_backend({process})");
-            self.database.execute_unprepared(&end).await.unwrap();
-        }
-        until("they have ended", || async { self.waiting().await.is_empty().then_some(()) }).await;
+        // Again and again: what the dead had asked a neighbour for may come to its commit only now.
+        until("they have ended", || async {
+            let waiting = self.waiting().await;
+            for process in &waiting {
+                let end = format!("SELECT pg_terminate_backend({process})");
+                self.database.execute_unprepared(&end).await.unwrap();
+            }
+            waiting.is_empty().then_some(())
+        })
+        .await;
         self.end().await;
     }
 

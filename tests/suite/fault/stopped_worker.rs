@@ -37,7 +37,15 @@ async fn a_notifier_that_wakes_after_its_lease_does_not_send_what_another_has_se
     suite.processes[&Service::Notifier][0].signal(Signal::SIGSTOP);
     revive(&mut suite, Service::Notifier, 1);
     gate.open();
-    until("the other has sent it", || async { (ledger.copies(&email) == 1).then_some(()) }).await;
+    let database =
+        sea_orm::Database::connect(&suite.description.databases[&Service::Notifier]).await.unwrap();
+    until("the other has sent it and written that down", || async {
+        let sent = "SELECT 1 FROM delivery WHERE state = 'sent'";
+        let statement = Statement::from_string(database.get_database_backend(), sent);
+        database.query_one_raw(statement).await.unwrap()
+    })
+    .await;
+    assert_eq!(ledger.copies(&email), 1);
     stands_still(stopped).await;
     suite.processes[&Service::Notifier][0].signal(Signal::SIGCONT);
     // Nobody else sends what comes now, so when that has arrived it has come past the mail that it had.
