@@ -9,7 +9,8 @@ pub struct Port(TcpListener);
 /// Below the range that the system gives to outgoing connections, so that no connection takes a port before its server does.
 const FIRST: u16 = 10_000;
 const COUNT: u128 = 20_000;
-/// Processes look in different places: what one has let go, for a server that is about to listen there, no other finds.
+/// Processes look in different places, of which two seldom share one: what one has let go, for a server that is about to listen there,
+/// others do not find.
 const PLACES: u128 = 40;
 
 impl Port {

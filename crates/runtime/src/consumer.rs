@@ -14,8 +14,8 @@ use crate::rpc::error_chain;
 use crate::telemetry::follow;
 use crate::{Change, Event, Failure, Subscription, Timestamp, database, dead_letter, meters};
 
-/// How often the handling of an event may fail for another reason than that something is away. With the waits between, that takes a
-/// quarter of an hour at least: long enough for a defect that a restart or a roll-back mends.
+/// How often the handling of an event may fail for another reason than that something is away. With the waits between, that takes
+/// about a quarter of an hour, or more: long enough for a defect that a restart or a roll-back mends.
 const MOST_DEFECTS: i32 = 12;
 /// The wait after the first failure; it doubles with each.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
