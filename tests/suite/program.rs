@@ -3,6 +3,7 @@
 
 mod dev;
 mod mail_preview;
+mod mail_settings;
 mod metrics;
 mod nats_accounts;
 mod outbox;

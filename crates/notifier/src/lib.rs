@@ -16,7 +16,7 @@
 //! | `mailer.rs`, `smtp.rs`, `smtp/` | how it leaves: into a folder, or to a mail server |
 //! | `webhook.rs`, `webhook/` | endpoints of communities that are told of events |
 //! | `access.rs` | who may see and change those |
-//! | `meters.rs` | what is counted of mails |
+//! | `meters.rs` | what is counted of mails and webhooks |
 //! | `config.rs` | the settings |
 //! | `rpc.rs`, `rpc/`, `newest_first.rs` | the RPCs, one file each; what their lists have in common |
 //! | `entity/`, `migration/` | the tables |

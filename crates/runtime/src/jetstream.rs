@@ -11,7 +11,8 @@ use async_nats::ServerAddr;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{
-    GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishError, PublishErrorKind,
+    CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishError,
+    PublishErrorKind,
 };
 use async_nats::jetstream::stream::{self, Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use futures::TryStreamExt as _;
@@ -175,11 +176,26 @@ impl JetStream {
             }
             found => found?,
         };
-        if differs(&stream.cached_info().config, &wanted) {
-            self.context.update_stream(wanted).await?;
-        }
+        self.mend_stream(&stream.cached_info().config, wanted).await?;
         self.stream_time.store(made(stream.cached_info()).0, Ordering::Release);
         Ok(stream)
+    }
+
+    /// Makes the stream what it must be, if somebody changed it. Where NATS refuses that, as it does for the kind of storage, events
+    /// go on with the stream as it is, since it is never their only copy.
+    async fn mend_stream(&self, found: &Config, wanted: Config) -> Result<(), Trouble> {
+        let right = put_right(found, wanted);
+        if right == *found {
+            return Ok(());
+        }
+        match self.context.update_stream(&right).await {
+            Ok(_) => tracing::warn!("stream {STREAM} was changed by somebody, and is put right"),
+            Err(error) if matches!(error.kind(), CreateStreamErrorKind::JetStream(_)) => {
+                tracing::warn!(%error, "stream {STREAM} is not what it must be, and cannot be changed");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     fn stream_config(&self) -> Config {
@@ -192,6 +208,11 @@ impl JetStream {
             num_replicas: self.replicas,
             duplicate_window: DUPLICATE_WINDOW,
             max_age: MAX_AGE,
+            // Without a limit, as NATS writes it.
+            max_messages: -1,
+            max_messages_per_subject: -1,
+            max_message_size: -1,
+            max_bytes: -1,
             ..Config::default()
         }
     }
@@ -203,8 +224,9 @@ impl JetStream {
 
     async fn look(&self, service: &str) -> Result<StreamStanding, Trouble> {
         // Before the consumers, so that what they have acknowledged is not beyond its end.
-        let stream = self.ensure_stream().await?;
-        let last_sequence = stream.cached_info().state.last_sequence;
+        let mut stream = self.ensure_stream().await?;
+        let (stream_time, last_sequence) =
+            (made(stream.cached_info()), stream.cached_info().state.last_sequence);
         let filter = consuming::filter(service);
         let mut acknowledged: Option<u64> = None;
         let mut consumers = stream.consumers();
@@ -217,9 +239,12 @@ impl JetStream {
                 acknowledged = Some(acknowledged.map_or(reached, |least| least.min(reached)));
             }
         }
+        // After the consumers, who have nothing left to do in a stream that was emptied meanwhile.
+        let first_sequence = stream.info().await?.state.first_sequence;
         let place = |sequence: u64| i64::try_from(sequence).unwrap_or(i64::MAX);
         Ok(StreamStanding {
-            stream_time: made(stream.cached_info()),
+            stream_time,
+            first_sequence: place(first_sequence),
             last_sequence: place(last_sequence),
             acknowledged: place(acknowledged.unwrap_or(0)),
         })
@@ -273,15 +298,32 @@ fn is_missing(error: &GetStreamError) -> bool {
     matches!(error.kind(), GetStreamErrorKind::JetStream(refusal) if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-/// Whether somebody gave the stream other properties than those that are relied on.
-fn differs(found: &Config, wanted: &Config) -> bool {
-    found.subjects != wanted.subjects
-        || found.discard != wanted.discard
-        || found.num_replicas != wanted.num_replicas
-        || found.duplicate_window != wanted.duplicate_window
-        || found.max_age != wanted.max_age
-        || found.max_messages > 0
-        || found.max_bytes > 0
+/// `found` with the properties that are relied on as they are `wanted`: that each event of the suite is taken, that it is kept until
+/// all have dealt with it, and that nobody speaks for another through the stream. The others are the operator's business.
+fn put_right(found: &Config, wanted: Config) -> Config {
+    Config {
+        subjects: wanted.subjects,
+        retention: wanted.retention,
+        storage: wanted.storage,
+        num_replicas: wanted.num_replicas,
+        duplicate_window: wanted.duplicate_window,
+        discard: wanted.discard,
+        discard_new_per_subject: wanted.discard_new_per_subject,
+        max_age: wanted.max_age,
+        max_messages: wanted.max_messages,
+        max_messages_per_subject: wanted.max_messages_per_subject,
+        max_message_size: wanted.max_message_size,
+        max_bytes: wanted.max_bytes,
+        no_ack: wanted.no_ack,
+        sealed: wanted.sealed,
+        allow_rollup: wanted.allow_rollup,
+        republish: wanted.republish,
+        mirror: wanted.mirror,
+        sources: wanted.sources,
+        subject_transform: wanted.subject_transform,
+        consumer_limits: wanted.consumer_limits,
+        ..found.clone()
+    }
 }
 
 fn unavailable(source: Trouble) -> Failure {

@@ -5,6 +5,7 @@
 //! | `usher.outbox.backlog`: events that wait to be published | `{event}` | `service` |
 //! | `usher.outbox.oldest_age`: for how long the oldest of them waits | `s` | `service` |
 //! | `usher.outbox.unconfirmed`: published events that a consumer has still to deal with | `{event}` | `service` |
+//! | `usher.event.dead_letters`: events that consumers of the service gave up, which wait for an operator | `{event}` | `service` |
 //! | `messaging.client.sent.messages`: attempts to publish | `{message}` | `service`, `outcome` |
 //! | `messaging.client.consumed.messages`: attempts to deal with an event | `{message}` | `consumer`, `outcome` |
 
@@ -21,6 +22,7 @@ struct Meters {
     backlog: Gauge<u64>,
     oldest_age: Gauge<f64>,
     unconfirmed: Gauge<u64>,
+    dead_letters: Gauge<u64>,
     sent: Counter<u64>,
     consumed: Counter<u64>,
 }
@@ -31,6 +33,7 @@ impl Meters {
             backlog: meter.u64_gauge("usher.outbox.backlog").with_unit("{event}").build(),
             oldest_age: meter.f64_gauge("usher.outbox.oldest_age").with_unit("s").build(),
             unconfirmed: meter.u64_gauge("usher.outbox.unconfirmed").with_unit("{event}").build(),
+            dead_letters: meter.u64_gauge("usher.event.dead_letters").with_unit("{event}").build(),
             sent: meter.u64_counter("messaging.client.sent.messages").with_unit("{message}").build(),
             consumed: meter.u64_counter("messaging.client.consumed.messages").with_unit("{message}").build(),
         }
@@ -68,4 +71,9 @@ pub(crate) fn outbox(service: &'static str, standing: OutboxStanding) {
     METERS.backlog.record(standing.backlog, &attributes);
     METERS.oldest_age.record(standing.oldest_age.as_secs_f64(), &attributes);
     METERS.unconfirmed.record(standing.unconfirmed, &attributes);
+}
+
+/// Tells how many dead letters the consumers of `service` have.
+pub(crate) fn dead_letters(service: &'static str, count: u64) {
+    METERS.dead_letters.record(count, &[KeyValue::new("service", service)]);
 }

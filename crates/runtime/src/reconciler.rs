@@ -1,6 +1,7 @@
 //! Holds the outbox against the stream. An event counts as confirmed when the consumers of the suite have acknowledged it, which
-//! they do after their effect is committed. What the stream lost before that is published again: a stream that was made anew, or
-//! one whose end is before the place that an event had, as after a power cut. Consumers know what they have seen before.
+//! they do after their effect is committed. What the stream lost before that is published again: a stream that was made anew, one
+//! whose end is before the place that an event had, as after a power cut, or one that begins behind it, as after a purge. Consumers
+//! know what they have seen before.
 //!
 //! Any number of reconcilers work side by side, since each of their statements can be repeated.
 
@@ -16,7 +17,7 @@ use crate::clock::micros;
 use crate::meters::{self, OutboxStanding};
 use crate::outbox::{Column, Entity};
 use crate::rpc::error_chain;
-use crate::{Database, EventBus, Failure, Timestamp, consumer, database, processed_event};
+use crate::{Database, EventBus, Failure, Timestamp, consumer, database, dead_letter, processed_event};
 
 /// How often an outbox is held against the stream.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -37,6 +38,8 @@ const CLEAN_BATCH: u64 = 1_000;
 pub struct StreamStanding {
     /// When the stream was made.
     pub stream_time: Timestamp,
+    /// The place of the first event that it still has, or of the next one if it has none.
+    pub first_sequence: i64,
     /// The place of its last event.
     pub last_sequence: i64,
     /// Up to where every consumer of the service's events has acknowledged; 0 as long as there is none.
@@ -70,6 +73,7 @@ pub(crate) async fn run(
 
 async fn round(database: &Database, bus: &EventBus, service: &'static str) -> Result<(), Failure> {
     meters::outbox(service, standing(database).await?);
+    meters::dead_letters(service, dead_letter::Entity::find().count(&**database).await?);
     // Within the process an event is confirmed when it is published.
     let EventBus::JetStream(jetstream) = bus else { return Ok(()) };
     let stream = jetstream.standing(service).await?;
@@ -86,7 +90,7 @@ async fn confirm(database: &Database, stream: StreamStanding) -> Result<(), DbEr
         .col_expr(Column::ConfirmTime, database::now(&**database))
         .filter(unconfirmed())
         .filter(Column::StreamTime.eq(stream.stream_time))
-        .filter(Column::StreamSequence.lte(stream.acknowledged))
+        .filter(Column::StreamSequence.between(stream.first_sequence, stream.acknowledged))
         .exec(&**database)
         .await?;
     Ok(())
@@ -97,7 +101,8 @@ async fn republish(database: &Database, stream: StreamStanding) -> Result<u64, D
     let lost = Condition::any()
         .add(Column::StreamTime.is_null())
         .add(Column::StreamTime.ne(stream.stream_time))
-        .add(Column::StreamSequence.gt(stream.last_sequence));
+        .add(Column::StreamSequence.gt(stream.last_sequence))
+        .add(Column::StreamSequence.lt(stream.first_sequence));
     let lost = Entity::update_many()
         .col_expr(Column::PublishTime, Expr::value(None::<i64>))
         .col_expr(Column::AvailableTime, now())

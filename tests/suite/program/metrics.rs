@@ -1,57 +1,33 @@
-//! Metrics reach a collector by OTLP.
+//! Metrics reach a collector by OTLP, and are right.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+mod collector;
 
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
-    MetricsService, MetricsServiceServer,
-};
-use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-};
 use sandbox::process::Process;
-use sandbox::{Database, Options, Service, Suite, Topology, current, program, until};
-use tonic::{Request, Response, Status};
+use sandbox::{Database, Options, Service, Suite, Topology, current, program};
+use sea_orm::{ConnectionTrait as _, Statement};
+use usher_runtime::Clock;
 use uuid::Uuid;
 
 use crate::support::address;
-use crate::support::people::admin_of;
+use crate::support::endpoint::{Answer, Endpoint};
+use crate::support::people::{Person, admin_of};
 use crate::support::tree::{grant, managed, offer};
-
-/// Notes the names of all metrics that come.
-#[derive(Clone, Default)]
-struct Collector(Arc<Mutex<BTreeSet<String>>>);
-
-#[tonic::async_trait]
-impl MetricsService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportMetricsServiceRequest>,
-    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        let scopes = request.into_inner().resource_metrics.into_iter().flat_map(|of| of.scope_metrics);
-        let names = scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name);
-        self.0.lock().unwrap().extend(names);
-        Ok(Response::new(ExportMetricsServiceResponse::default()))
-    }
-}
+use crate::support::webhooks::{test_webhook, webhook};
+use collector::Collector;
 
 /// A suite whose one process tells a collector what it counts.
 struct Measured {
     suite: Suite,
     collector: Collector,
+    admin: Person,
+    community: String,
     _process: Process,
 }
 
 impl Measured {
     async fn start() -> Self {
         let collector = Collector::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let server =
-            tonic::transport::Server::builder().add_service(MetricsServiceServer::new(collector.clone()));
-        let incoming = tonic::transport::server::TcpIncoming::from(listener);
-        tokio::spawn(server.serve_with_incoming(incoming));
-
+        let endpoint = collector.serve().await;
         let folder = current().folder.join(Uuid::new_v4().simple().to_string());
         std::fs::create_dir(&folder).unwrap();
         let options = Options::new(Database::Sqlite, Topology::Together);
@@ -71,28 +47,79 @@ impl Measured {
             &file,
         ];
         let process = Process::start(&folder, "measured", None, &command).unwrap();
-        Self { suite, collector, _process: process }
+        collector.when("usher.mail.waiting", 0.0..=0.0).await;
+        let admin = admin_of(&suite.description).await;
+        let community = managed(&admin).await;
+        Self { suite, collector, admin, community, _process: process }
     }
 
-    async fn knows(&self, names: &[&str]) {
-        until(&format!("the collector knows {names:?}"), || async {
-            let known = self.collector.0.lock().unwrap().clone();
-            names.iter().all(|name| known.contains(*name)).then_some(())
-        })
-        .await;
+    async fn invite(&self) {
+        let mut request = offer(&self.community, &address("guest"), vec![grant(&self.community, &["guest"])]);
+        request.notify = None;
+        self.admin.caller.invitation().create_invitation(request).await.unwrap();
+    }
+
+    /// Has the invitation service tell what nobody can read.
+    async fn tell_nonsense(&self) {
+        let url = &self.suite.description.databases[&Service::Invitation];
+        let database = sea_orm::Database::connect(url).await.unwrap();
+        let sql = "INSERT INTO outbox (id, kind, resource, version, payload, traceparent, occur_time, available_time, attempts) \
+                   VALUES ($1, 'invitation.created', 'nonsense', 1, $2, '', $3, $3, 0)";
+        let now = Clock::system().now().0;
+        let values = [Uuid::new_v4().into(), vec![0xff_u8].into(), now.into()];
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        database.execute_raw(statement).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_collector_learns_how_the_outboxes_and_the_mails_stand() {
+async fn a_collector_learns_how_events_and_mails_stand() {
+    let mut measured = Measured::start().await;
+    measured.invite().await;
+    let collector = measured.collector.clone();
+    collector.when("usher.mail.attempts outcome=sent", 1.0..=1.0).await;
+    for service in Service::ALL.map(Service::name) {
+        collector.when(&format!("usher.outbox.backlog service={service}"), 0.0..=0.0).await;
+        collector.when(&format!("usher.outbox.oldest_age service={service}"), 0.0..=0.0).await;
+        collector.when(&format!("usher.outbox.unconfirmed service={service}"), 0.0..=0.0).await;
+        collector.when(&format!("usher.event.dead_letters service={service}"), 0.0..=0.0).await;
+    }
+    let published = "messaging.client.sent.messages outcome=ok service=invitation";
+    collector.when(published, 1.0..).await;
+    let consumed = "messaging.client.consumed.messages consumer=notifier outcome=ok";
+    collector.when(consumed, 1.0..).await;
+
+    measured.suite.smtp.stop();
+    measured.invite().await;
+    collector.when("usher.mail.waiting", 1.0..=1.0).await;
+    collector.when("usher.mail.oldest_age", f64::MIN_POSITIVE..60.0).await;
+    collector.when("usher.mail.attempts outcome=stopped", 1.0..).await;
+    assert_eq!(collector.value("usher.mail.attempts outcome=sent"), Some(1.0));
+    measured.suite.smtp.restart().unwrap();
+    collector.when("usher.mail.attempts outcome=sent", 2.0..=2.0).await;
+    collector.when("usher.mail.waiting", 0.0..=0.0).await;
+}
+
+#[tokio::test]
+async fn a_collector_learns_what_waits_for_webhooks_and_what_was_given_up() {
     let measured = Measured::start().await;
-    measured.knows(&["usher.outbox.backlog", "usher.outbox.oldest_age", "usher.outbox.unconfirmed"]).await;
-    measured.knows(&["usher.mail.waiting", "usher.mail.oldest_age"]).await;
-    let admin = admin_of(&measured.suite.description).await;
-    let community = managed(&admin).await;
-    let mut request = offer(&community, &address("guest"), vec![grant(&community, &["guest"])]);
-    request.notify = None;
-    admin.caller.invitation().create_invitation(request).await.unwrap();
-    measured.knows(&["usher.mail.attempts"]).await;
-    measured.knows(&["messaging.client.sent.messages", "messaging.client.consumed.messages"]).await;
+    let (admin, collector) = (&measured.admin, &measured.collector);
+    collector.when("usher.webhook.waiting", 0.0..=0.0).await;
+    let failing = Endpoint::answering([Answer::Status(500)]).await;
+    let gone = Endpoint::answering([Answer::Status(410)]).await;
+    for endpoint in [Endpoint::new().await, failing, gone] {
+        let (made, _) = webhook(admin, &measured.community, &endpoint.url, &["settings.*"]).await;
+        test_webhook(admin, &made.name).await.unwrap();
+    }
+    collector.when("usher.webhook.attempts outcome=succeeded", 1.0..=1.0).await;
+    collector.when("usher.webhook.attempts outcome=failed", 1.0..=1.0).await;
+    collector.when("usher.webhook.attempts outcome=deferred", 1.0..).await;
+    collector.when("usher.webhook.waiting", 1.0..=1.0).await;
+    collector.when("usher.webhook.oldest_age", f64::MIN_POSITIVE..60.0).await;
+
+    collector.when("usher.event.dead_letters service=notifier", 0.0..=0.0).await;
+    measured.tell_nonsense().await;
+    collector.when("usher.event.dead_letters service=notifier", 1.0..).await;
+    let failed = "messaging.client.consumed.messages consumer=notifier outcome=error";
+    collector.when(failed, 1.0..=1.0).await;
 }

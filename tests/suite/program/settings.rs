@@ -51,6 +51,17 @@ fn authorities_of_webhooks_that_cannot_be_read_are_named() {
 }
 
 #[test]
+fn a_template_that_does_not_work_is_named() {
+    let folder = current().folder.join(Uuid::new_v4().simple().to_string());
+    std::fs::create_dir_all(folder.join("fr")).unwrap();
+    let broken = "{% block subject %}\n{{ nobody }}\n{% endblock %}";
+    std::fs::write(folder.join("fr/reminder.jinja"), broken).unwrap();
+    let setting = format!("templates_directory = \"{}\"\nmail_acceptances", folder.display());
+    let wrote = complaint(Service::Notifier, "mail_acceptances", &setting);
+    assert!(wrote.contains(&format!("{}/fr/reminder.jinja:2: ", folder.display())), "{wrote}");
+}
+
+#[test]
 fn an_unknown_setting_is_named() {
     let wrote = complaint(Service::Identity, "[server]", "[server]\nadress = \"127.0.0.1:1\"");
     assert!(wrote.contains("adress"), "{wrote}");

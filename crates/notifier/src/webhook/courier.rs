@@ -22,6 +22,7 @@ use super::{Fact, tell};
 use crate::Notifier;
 use crate::entity::webhook::{self, DisableReason};
 use crate::entity::webhook_delivery::{Column, Entity, Model, State};
+use crate::meters;
 use crate::places::Permit;
 
 /// How long a courier that died keeps others from its deliveries. Above all that an attempt may take.
@@ -179,6 +180,7 @@ async fn record(service: &Notifier, row: &Model, outcome: &Outcome) -> Result<()
     }
     draw_conclusions(service, &change, webhook, outcome).await?;
     change.commit().await?;
+    meters::post(ending.state);
     let (id, state, error) = (row.id, ending.state, ending.why);
     tracing::info!(delivery = %id, ?state, code = ending.code, error, "webhook delivery {id} is {state:?}");
     Ok(())
