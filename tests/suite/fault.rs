@@ -2,12 +2,14 @@
 
 mod accept_in_parallel;
 mod cancelled_calls;
+mod changed_stream;
 mod crash_at_every_step;
 mod crash_in_identity;
 mod crash_while_accepting;
 mod crowded_domain;
 mod import;
 mod key_rotation;
+mod killed_consumer;
 mod killed_notifier;
 mod killed_relay;
 mod ledger;
@@ -18,6 +20,7 @@ mod mail_server_away;
 mod mail_server_tls;
 mod many_mails;
 mod one_end_wins;
+mod one_way;
 mod outage;
 mod poisonous_events;
 mod random_faults;
@@ -27,6 +30,7 @@ mod servers_under_load;
 mod sign_in_flood;
 mod standstill;
 mod stopped_worker;
+mod stream;
 mod webhooks;
 
 use std::path::PathBuf;

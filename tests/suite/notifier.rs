@@ -73,7 +73,7 @@ async fn when_delivery(person: &Person, invitation: &str, state: DeliveryState, 
 }
 
 /// Has no more mails sent to `email`.
-async fn suppress(admin: &Person, email: &str) -> Suppression {
+pub async fn suppress(admin: &Person, email: &str) -> Suppression {
     let suppression = Some(Suppression { email: email.to_owned(), ..Suppression::default() });
     let request = CreateSuppressionRequest { suppression, request_id: request_id() };
     let answer = admin.caller.notifier().create_suppression(request).await;

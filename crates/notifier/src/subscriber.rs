@@ -66,11 +66,12 @@ fn read(service: &Notifier, event: &Event) -> Result<Option<Subject>, Failure> {
         return Ok(Some(Subject { kind, invitation: String::new(), mail: mail.to_string() }));
     }
     let message = InvitationEvent::decode(event.payload.as_slice()).map_err(Failure::internal)?;
+    // Before anything is believed: an event that names no invitation is none, whatever else it leaves out.
+    let invitation: InvitationName = message.invitation.parse().map_err(Failure::internal)?;
     let to_guest = matches!(kind, Kind::Invitation | Kind::Reminder);
     if to_guest && !message.notify {
         return Ok(None);
     }
-    let invitation: InvitationName = message.invitation.parse().map_err(Failure::internal)?;
     Ok(Some(Subject { kind, invitation: invitation.to_string(), mail: String::new() }))
 }
 

@@ -28,7 +28,8 @@ pub struct DatabaseConfig {
     /// How long a call waits for a connection before it answers UNAVAILABLE.
     #[serde(default = "default_acquire_timeout", with = "humantime_serde")]
     pub acquire_timeout: Duration,
-    /// How long a statement may take on PostgreSQL.
+    /// How long a statement may take on PostgreSQL, and how long a transaction may wait for its next one: a process that stands still
+    /// in its middle holds locks no longer.
     #[serde(default = "default_statement_timeout", with = "humantime_serde")]
     pub statement_timeout: Duration,
 }
@@ -80,10 +81,9 @@ impl Database {
             .connect_lazy(true)
             .map_sqlx_postgres_opts(move |postgres| {
                 let millis = statement_timeout.as_millis().to_string();
-                // A transaction that its process forgot must not hold locks for ever.
                 postgres.options([
                     ("statement_timeout", millis.as_str()),
-                    ("idle_in_transaction_session_timeout", "60000"),
+                    ("idle_in_transaction_session_timeout", millis.as_str()),
                 ])
             })
             .map_sqlx_sqlite_opts(|sqlite| {

@@ -13,8 +13,8 @@ use tonic::{Code, Status};
 use usher_api::identity::AuthenticateRequest;
 use usher_api::invitation::import_result::Result as Imported;
 use usher_api::invitation::{
-    AcceptInvitationRequest, ImportHeader, ImportInvitationsRequest, ImportItem, InvitationFact,
-    Registration, RevokeInvitationRequest, WatchInvitationsRequest,
+    AcceptInvitationRequest, DeliveryState, ImportHeader, ImportInvitationsRequest, ImportItem,
+    InvitationFact, Registration, RevokeInvitationRequest, WatchInvitationsRequest,
 };
 
 use crate::support::people::{PASSWORD, Person, TERMS, admin_of};
@@ -45,6 +45,8 @@ struct Promise {
     name: String,
     email: String,
     end: Option<End>,
+    /// What becomes of its mail, unless it ends before.
+    mail: DeliveryState,
 }
 
 /// How an invitation ended, as it was answered.
@@ -56,9 +58,24 @@ enum End {
 }
 
 impl Promise {
+    fn new(name: String, email: String) -> Self {
+        Self { name, email, end: None, mail: DeliveryState::Sent }
+    }
+
+    /// Whether a guest waits for his mail, and nothing but faults keeps it from him.
+    fn is_to_be_mailed(&self) -> bool {
+        self.end.is_none() && self.mail == DeliveryState::Sent
+    }
+
+    /// Whether it is the inviter who hears of a mail, for it cannot come.
+    fn is_in_vain(&self) -> bool {
+        self.mail != DeliveryState::Sent
+    }
+
     /// What happened last, apart from what became of a mail on its way.
     fn last_fact(&self) -> InvitationFact {
         match self.end {
+            None if self.is_in_vain() => InvitationFact::DeliveryFailed,
             None => InvitationFact::Sent,
             Some(End::Accepted) => InvitationFact::Accepted,
             Some(End::Revoked(_)) => InvitationFact::Revoked,
@@ -71,6 +88,8 @@ impl Promise {
 struct Strike {
     from: Instant,
     until: Instant,
+    /// How many of them.
+    senders: usize,
 }
 
 impl Ledger {
@@ -118,7 +137,16 @@ impl Ledger {
         let create = async || self.admin().await.caller.invitation().create_invitation(request.clone()).await;
         let made = insist(create).await.into_inner();
         let name = made.invitation.expect("it comes").name;
-        self.promises().push(Promise { name: name.clone(), email: email.to_owned(), end: None });
+        self.promises().push(Promise::new(name.clone(), email.to_owned()));
+        name
+    }
+
+    /// Invites `email`, whom no mail can reach, so that its mail ends as `state`.
+    pub async fn invite_in_vain(&self, email: &str, state: DeliveryState) -> String {
+        let name = self.invite(email).await;
+        let mut promises = self.promises();
+        let promise = promises.iter_mut().find(|promise| promise.name == name);
+        promise.expect("it was made here").mail = state;
         name
     }
 
@@ -144,7 +172,7 @@ impl Ledger {
         while let Some(answer) = answers.message().await.expect("the import goes on") {
             for result in answer.results {
                 let Some(Imported::Invitation(made)) = result.result else { panic!("{result:?}") };
-                self.promises().push(Promise { name: made.name, email: result.email, end: None });
+                self.promises().push(Promise::new(made.name, result.email));
             }
         }
     }
@@ -188,12 +216,12 @@ impl Ledger {
 
     /// Notes that somebody who delivers mail dies now.
     pub fn strike(&self) {
-        self.strike_since(Instant::now());
+        self.strike_since(Instant::now(), 1);
     }
 
-    /// Notes that somebody who delivers mail, or what he writes into, stood still or was away since `from`.
-    pub fn strike_since(&self, from: Instant) {
-        let strike = Strike { from, until: Instant::now() };
+    /// Notes that `senders` who deliver mail, or what they write into, stood still or were away since `from`.
+    pub fn strike_since(&self, from: Instant, senders: usize) {
+        let strike = Strike { from, until: Instant::now(), senders };
         self.strikes.lock().unwrap_or_else(PoisonError::into_inner).push(strike);
     }
 

@@ -9,6 +9,7 @@ use sandbox::{Service, Suite, Topology, until};
 use sea_orm::{ConnectionTrait as _, Statement};
 
 use super::ledger::Ledger;
+use super::stream::Stream;
 use super::{kill, options, revive, start};
 use crate::support::address;
 
@@ -58,6 +59,22 @@ async fn what_is_lost_before_the_notifier_saw_it_is_mailed_once() {
 
     told(&suite, &unseen, "confirm_time").await;
     ledger.settles(SOON).await;
+}
+
+#[tokio::test]
+async fn what_is_purged_before_the_notifier_saw_it_is_mailed_once() {
+    let mut suite = start(&options(Topology::Apart)).await;
+    let ledger = Ledger::open(&suite).await;
+    invite_and_hear(&suite, &ledger).await;
+
+    kill(&mut suite, Service::Notifier, 0);
+    let unseen = ledger.invite(&address("guest")).await;
+    told(&suite, &unseen, "publish_time").await;
+    Stream::of(&suite).await.purge().await;
+    revive(&mut suite, Service::Notifier, 0);
+    // Its consumers have nothing left to do, which does not mean that they have dealt with it.
+    ledger.settles(SOON).await;
+    told(&suite, &unseen, "confirm_time").await;
 }
 
 #[tokio::test]

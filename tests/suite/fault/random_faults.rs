@@ -3,16 +3,26 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::HeaderMap;
 use nix::sys::signal::Signal;
+use sandbox::process::Process;
 use sandbox::smtp::{Act, Step};
 use sandbox::{Service, Suite, Topology};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
 use super::servers_under_load::under_load;
+use super::stream::Stream;
 use super::{hasty, kill, long_run, new_folder, revive};
 use crate::support::dice::Dice;
 
+/// How many events come again at a time.
+const REPEATED: usize = 50;
+/// Above the two seconds for which a mail server hesitates, so that only one that is silent is given up.
+const PATIENCE: &str =
+    r#"patience = { connection = "4s", greeting = "4s", command = "4s", last_word = "4s" }"#;
+/// How many deliver mails.
+const NOTIFIERS: usize = 2;
 /// How long faults happen in the default run.
 const SHORT: Duration = Duration::from_secs(20);
 /// How soon all mails are there after the last fault.
@@ -22,37 +32,51 @@ const SOON: Duration = Duration::from_secs(50);
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Kill(Service),
-    Stop,
+    Stop(Service),
     CrashPostgres,
     RestartPostgres,
     CrashNats,
+    StopNats,
     DeleteStream,
+    DeleteConsumers,
     WipeNats,
+    RepeatEvents,
+    Poison,
     MailAway,
+    MailServesNobody,
     MailAnswers(&'static str),
     MailDrops,
     MailSlow,
+    MailSilent,
 }
 
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 21] = [
     Fault::Kill(Service::Identity),
     Fault::Kill(Service::Community),
     Fault::Kill(Service::Invitation),
     Fault::Kill(Service::Invitation),
     Fault::Kill(Service::Notifier),
     Fault::Kill(Service::Notifier),
-    Fault::Stop,
+    Fault::Stop(Service::Community),
+    Fault::Stop(Service::Invitation),
+    Fault::Stop(Service::Notifier),
     Fault::CrashPostgres,
     Fault::RestartPostgres,
     Fault::CrashNats,
+    Fault::StopNats,
     Fault::DeleteStream,
+    Fault::DeleteConsumers,
     Fault::WipeNats,
+    Fault::RepeatEvents,
+    Fault::Poison,
     Fault::MailAway,
+    Fault::MailServesNobody,
     Fault::MailDrops,
 ];
 /// Milder ones, of which each happens beside another.
-const BESIDE: [Fault; 4] = [
+const BESIDE: [Fault; 5] = [
     Fault::MailSlow,
+    Fault::MailSilent,
     Fault::MailDrops,
     Fault::MailAnswers("421 4.3.2 closing"),
     Fault::MailAnswers("450 4.2.1 busy"),
@@ -98,14 +122,13 @@ impl Storm<'_> {
                 tokio::time::sleep(length).await;
                 revive(self.suite, service, 0);
             }
-            Fault::Stop => {
-                let notifier = &self.suite.processes[&Service::Notifier][0];
-                notifier.signal(Signal::SIGSTOP);
-                // Longer than its lease.
-                tokio::time::sleep(length + Duration::from_secs(3)).await;
-                notifier.signal(Signal::SIGCONT);
-                self.ledger.strike_since(begun);
+            Fault::Stop(service) => {
+                stop(&self.suite.processes[&service][0], length).await;
+                if service == Service::Notifier {
+                    self.ledger.strike_since(begun, 1);
+                }
             }
+            Fault::StopNats => stop(&self.suite.nats.as_ref().unwrap().process, length).await,
             Fault::CrashPostgres | Fault::RestartPostgres => self.end_postgres(fault, begun).await,
             Fault::CrashNats | Fault::WipeNats => {
                 let nats = self.suite.nats.as_mut().unwrap();
@@ -116,21 +139,32 @@ impl Storm<'_> {
                 tokio::time::sleep(length).await;
                 nats.restart().await.unwrap();
             }
-            Fault::DeleteStream => {
-                let url = self.suite.description.nats_url.as_deref().unwrap();
-                let client = sandbox::nats::connect(url).await.unwrap();
-                // There may be none yet after the last fault.
-                let _ = async_nats::jetstream::new(client).delete_stream("USHER").await;
+            Fault::DeleteStream => Stream::of(self.suite).await.delete().await,
+            Fault::DeleteConsumers => Stream::of(self.suite).await.delete_consumers().await,
+            Fault::RepeatEvents => {
+                let stream = Stream::of(self.suite).await;
+                let mut messages = stream.messages().await;
+                self.dice.shuffle(&mut messages);
+                messages.truncate(REPEATED);
+                stream.publish_again(messages).await;
+            }
+            Fault::Poison => {
+                let subject = "usher.invitation.invitation.created".to_owned();
+                Stream::of(self.suite).await.publish(subject, HeaderMap::new(), vec![0xff; 64]).await;
             }
             Fault::MailAway => {
                 self.suite.smtp.stop();
                 tokio::time::sleep(length).await;
                 self.suite.smtp.restart().unwrap();
             }
-            Fault::MailAnswers(_) | Fault::MailDrops | Fault::MailSlow => {
+            Fault::MailServesNobody => {
+                self.suite.smtp.faults.add(Step::Greeting, Act::Say("554 5.3.2 nobody is served"), 1);
+            }
+            Fault::MailAnswers(_) | Fault::MailDrops | Fault::MailSlow | Fault::MailSilent => {
                 let act = match fault {
                     Fault::MailAnswers(answer) => Act::Say(answer),
                     Fault::MailDrops => Act::Drop,
+                    Fault::MailSilent => Act::Silence,
                     _ => Act::Delay(length),
                 };
                 self.suite.smtp.faults.add(*self.dice.pick(&STEPS), act, 1);
@@ -148,8 +182,15 @@ impl Storm<'_> {
             }
         }
         postgres.restart(&folder).await.unwrap();
-        self.ledger.strike_since(begun);
+        self.ledger.strike_since(begun, NOTIFIERS);
     }
+}
+
+/// Lets a process stand still for longer than its leases.
+async fn stop(process: &Process, length: Duration) {
+    process.signal(Signal::SIGSTOP);
+    tokio::time::sleep(length + Duration::from_secs(3)).await;
+    process.signal(Signal::SIGCONT);
 }
 
 /// The seed that was asked for, or any.
@@ -163,12 +204,12 @@ async fn whatever_breaks_no_mail_is_lost_and_none_is_doubled() {
     let seed = seed();
     eprintln!("seed {seed}");
     let options = sandbox::Options { postgres_url: None, ..hasty(Topology::Apart) };
-    let options = options.with_replicas(Service::Notifier, 2);
+    let options = options.with_replicas(Service::Notifier, NOTIFIERS).with("notifier.smtp", PATIENCE);
     let mut suite = Suite::start(&new_folder(), &options).await.unwrap();
     let ledger = Ledger::open(&suite).await;
     let storm = Storm { suite: &mut suite, ledger: &ledger, dice: Dice::new(seed) };
     under_load(&ledger, Box::pin(storm.rage(long_run().unwrap_or(SHORT)))).await;
-    suite.processes.values_mut().flatten().for_each(sandbox::process::Process::assert_alive);
+    suite.processes.values_mut().flatten().for_each(Process::assert_alive);
     suite.ready().await;
     ledger.settles(SOON).await;
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use sandbox::{Database, Options, Suite, Topology, until};
+use usher_api::invitation::DeliveryState;
 
 use super::ledger::Ledger;
 use super::{hasty, lasting, new_folder, start};
@@ -18,17 +19,21 @@ const A_WHILE: Duration = Duration::from_secs(7);
 const INVITERS: usize = 3;
 const PACE: Duration = Duration::from_millis(200);
 
-/// Invites until `fault` is over, and has every third invitation accepted and every third revoked.
+/// Invites until `fault` is over. Of six invitations one is accepted, one is revoked, and one goes to where there is no such mailbox.
 pub async fn under_load<T>(ledger: &Ledger, fault: impl Future<Output = T>) -> T {
     let over = tokio::sync::watch::Sender::new(false);
     let inviting = async |inviter: usize| {
         let mut number = inviter;
         while !*over.borrow() {
-            let name = ledger.invite(&address("guest")).await;
             match number % 6 {
-                1 => ledger.accept(&name).await,
-                3 => ledger.revoke(&name).await,
-                _ => {}
+                1 => ledger.accept(&ledger.invite(&address("guest")).await).await,
+                3 => ledger.revoke(&ledger.invite(&address("guest")).await).await,
+                5 => {
+                    ledger.invite_in_vain(&address("refuse-550"), DeliveryState::Failed).await;
+                }
+                _ => {
+                    ledger.invite(&address("guest")).await;
+                }
             }
             number += 1;
             tokio::time::sleep(PACE).await;
@@ -62,7 +67,7 @@ async fn what_postgresql_answered_before_it_died_or_was_restarted_is_kept() {
             }
             postgres.restart(&folder).await.unwrap();
             // Who could not write down that a mail was taken had to send it again.
-            ledger.strike_since(begun);
+            ledger.strike_since(begun, 1);
             ledger.invite(&address("guest")).await;
         }
     };

@@ -1,4 +1,5 @@
-//! Where a process can be killed: just before a commit lasts, or just after, without having heard of it.
+//! Where a process can be killed: just before a commit lasts, or just after, without having heard of it; and where it can be stopped
+//! in the middle of a transaction.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub struct Point {
     pub rows: &'static str,
 }
 
-/// Commits that make the change come here and wait.
+/// Those who make the change come here and wait.
 pub struct Standstill {
     point: Point,
     database: DatabaseConnection,
@@ -31,28 +32,37 @@ pub struct Standstill {
 const LOCK: i64 = 4_711;
 
 impl Standstill {
-    /// From now on they wait.
+    /// From now on they wait when they commit.
     pub async fn at(suite: &Description, point: Point) -> Self {
+        // A deferred trigger runs in the commit.
+        Self::when(suite, point, "DEFERRABLE INITIALLY DEFERRED").await
+    }
+
+    /// From now on they wait when they have written, in the middle of their transaction.
+    pub async fn within(suite: &Description, point: Point) -> Self {
+        Self::when(suite, point, "NOT DEFERRABLE").await
+    }
+
+    async fn when(suite: &Description, point: Point, moment: &str) -> Self {
         let mut options = sea_orm::ConnectOptions::new(&suite.databases[&point.service]);
         options.max_connections(4).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
         let database = sea_orm::Database::connect(options).await.unwrap();
         let holder = database.begin().await.unwrap();
         holder.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.unwrap();
         let Point { table, event, rows, .. } = point;
-        // A deferred trigger runs in the commit.
         let trigger = format!(
             "CREATE OR REPLACE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN PERFORM pg_advisory_xact_lock_shared({LOCK}); RETURN NULL; END $$; \
-             CREATE CONSTRAINT TRIGGER stand_still AFTER {event} ON {table} DEFERRABLE INITIALLY DEFERRED \
+             CREATE CONSTRAINT TRIGGER stand_still AFTER {event} ON {table} {moment} \
              FOR EACH ROW WHEN ({rows}) EXECUTE FUNCTION stand_still()"
         );
         database.execute_unprepared(&trigger).await.unwrap();
         Self { point, database, holder }
     }
 
-    /// Waits until a commit does.
+    /// Waits until somebody does.
     pub async fn is_reached(&self) {
-        until(&format!("a commit stands still: {:?}", self.point), || async {
+        until(&format!("somebody stands still: {:?}", self.point), || async {
             (!self.waiting().await.is_empty()).then_some(())
         })
         .await;
@@ -71,6 +81,11 @@ impl Standstill {
         })
         .await;
         self.end().await;
+    }
+
+    /// Lets them go on from here, and all who come later, without waiting for the end of their transactions.
+    pub async fn pass(self) {
+        self.holder.rollback().await.unwrap();
     }
 
     /// Lets the commits be done, and waits for it.

@@ -16,6 +16,19 @@ use crate::support::address;
 /// How soon another takes over: above the lease.
 const SOON: Duration = Duration::from_secs(20);
 
+/// How soon others have done everything while one stands still: above the time for which NATS hands it events, and that for which
+/// the database lets a transaction wait, 10 seconds each, and a lease.
+const SOON_WITHOUT: Duration = Duration::from_secs(30);
+
+/// A ledger that asks the second process of `service`.
+async fn asking_the_second(suite: &mut Suite, service: Service) -> Ledger {
+    let as_it_is = suite.description.clone();
+    suite.description.endpoints.get_mut(&service).expect("it runs").reverse();
+    let ledger = Ledger::open(suite).await;
+    suite.description = as_it_is;
+    ledger
+}
+
 /// How long somebody stands still who has done so since `stopped`: longer than his lease, which is three seconds.
 async fn stands_still(stopped: Instant) {
     let time = lasting(Duration::from_secs(5), Duration::from_mins(1));
@@ -121,13 +134,29 @@ async fn redelivered(suite: &Suite) -> usize {
 }
 
 #[tokio::test]
+async fn a_notifier_that_stands_still_in_a_transaction_keeps_its_events_from_nobody() {
+    let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Notifier, 2)).await;
+    let ledger = asking_the_second(&mut suite, Service::Notifier).await;
+    kill(&mut suite, Service::Notifier, 1);
+    let written = Point { service: Service::Notifier, table: "delivery", event: "INSERT", rows: "true" };
+    let standstill = Standstill::within(&suite.description, written).await;
+    ledger.invite(&address("guest")).await;
+    standstill.is_reached().await;
+    suite.processes[&Service::Notifier][0].signal(Signal::SIGSTOP);
+    standstill.pass().await;
+    revive(&mut suite, Service::Notifier, 1);
+    // While it stands still: NATS hands it events for a while, and its transaction holds what it has written.
+    ledger.settles(SOON_WITHOUT).await;
+    suite.processes[&Service::Notifier][0].signal(Signal::SIGCONT);
+    ledger.invite(&address("guest")).await;
+    ledger.settles(SOON).await;
+}
+
+#[tokio::test]
 async fn a_relay_that_wakes_after_its_turn_has_not_held_the_others_up() {
     let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Invitation, 2)).await;
     // Its neighbours ask the first one, so it is the second that stands still.
-    let others = suite.description.clone();
-    suite.description.endpoints.get_mut(&Service::Invitation).expect("it runs").reverse();
-    let ledger = Ledger::open(&suite).await;
-    suite.description = others;
+    let ledger = asking_the_second(&mut suite, Service::Invitation).await;
     kill(&mut suite, Service::Invitation, 0);
     let told = Point {
         service: Service::Invitation,

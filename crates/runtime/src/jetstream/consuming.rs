@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
 use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{JetStream, STREAM, Trouble, message};
@@ -17,6 +18,13 @@ pub(super) const DESCRIPTION: &str = "usher";
 const PROGRESSES: u32 = 3;
 /// How many events a consumer works on at a time.
 const CONCURRENCY: usize = 16;
+/// How long NATS keeps a request for events. A process that stands still is handed events for so long, and has each of them until
+/// its lease ends.
+const REQUEST: Duration = Duration::from_secs(10);
+/// How often it is looked whether the consumer is still what it must be.
+const LOOK_INTERVAL: Duration = Duration::from_secs(20);
+/// How often NATS says during a request that it is there. It refuses more than half of the request.
+const HEARTBEAT: Duration = Duration::from_secs(4);
 
 /// The subjects of the events of `service`.
 pub(super) fn filter(service: &str) -> String {
@@ -53,8 +61,8 @@ impl JetStream {
         let messages = consumer
             .stream()
             .max_messages_per_batch(CONCURRENCY)
-            .heartbeat(Duration::from_secs(5))
-            .expires(Duration::from_secs(30))
+            .heartbeat(HEARTBEAT)
+            .expires(REQUEST)
             .messages()
             .await?;
         let progress = self.lease() / PROGRESSES;
@@ -67,10 +75,21 @@ impl JetStream {
             })
             .buffer_unordered(CONCURRENCY);
         let mut handled = std::pin::pin!(handled);
-        while let Some(result) = handled.next().await {
-            result??;
+        let mut look = tokio::time::interval_at(Instant::now() + LOOK_INTERVAL, LOOK_INTERVAL);
+        loop {
+            tokio::select! {
+                result = handled.next() => match result {
+                    Some(result) => result??,
+                    None => return Ok(()),
+                },
+                _ = look.tick() => {
+                    if let Err(error) = self.ensure_consumer(subscription).await {
+                        let consumer = subscription.consumer;
+                        tracing::debug!(consumer, error, "consumer is looked after later");
+                    }
+                }
+            }
         }
-        Ok(())
     }
 
     /// Makes the consumer, or makes it what it must be.

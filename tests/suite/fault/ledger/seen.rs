@@ -59,14 +59,14 @@ impl Ledger {
         }
     }
 
-    /// All mails to guests, by the invitation that they are about.
-    pub(super) async fn deliveries(&self) -> BTreeMap<String, Vec<Delivery>> {
+    /// All mails of a kind, by the invitation that they are about.
+    pub(super) async fn deliveries(&self, kind: DeliveryKind) -> BTreeMap<String, Vec<Delivery>> {
         let alerts = self.admin().await.caller.service("alerts");
         let mut all: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
         let mut page_token = String::new();
         loop {
             let request = ListDeliveriesRequest {
-                kinds: vec![DeliveryKind::Invitation.into()],
+                kinds: vec![kind.into()],
                 page_size: PAGE,
                 page_token,
                 ..ListDeliveriesRequest::default()
