@@ -181,19 +181,25 @@ impl JetStream {
         Ok(stream)
     }
 
-    /// Makes the stream what it must be, if somebody changed it. Where NATS refuses that, as it does for the kind of storage, events
-    /// go on with the stream as it is, since it is never their only copy.
+    /// Makes the stream what it must be, if somebody changed it. NATS changes no kind of storage and no retention: where those are
+    /// wrong, the rest is put right, and events go on, since the stream is never their only copy.
     async fn mend_stream(&self, found: &Config, wanted: Config) -> Result<(), Trouble> {
         let right = put_right(found, wanted);
-        if right == *found {
-            return Ok(());
-        }
-        match self.context.update_stream(&right).await {
-            Ok(_) => tracing::warn!("stream {STREAM} was changed by somebody, and is put right"),
-            Err(error) if matches!(error.kind(), CreateStreamErrorKind::JetStream(_)) => {
-                tracing::warn!(%error, "stream {STREAM} is not what it must be, and cannot be changed");
+        let kept = Config { storage: found.storage, retention: found.retention, ..right.clone() };
+        for wanted in [right, kept] {
+            if wanted == *found {
+                return Ok(());
             }
-            Err(error) => return Err(error.into()),
+            match self.context.update_stream(&wanted).await {
+                Ok(_) => {
+                    tracing::warn!("stream {STREAM} was changed by somebody, and is put right");
+                    return Ok(());
+                }
+                Err(error) if matches!(error.kind(), CreateStreamErrorKind::JetStream(_)) => {
+                    tracing::warn!(%error, "stream {STREAM} is not what it must be, and cannot be changed");
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
@@ -240,7 +246,11 @@ impl JetStream {
             }
         }
         // After the consumers, who have nothing left to do in a stream that was emptied meanwhile.
-        let first_sequence = stream.info().await?.state.first_sequence;
+        let now = stream.info().await?;
+        if made(now) != stream_time {
+            return Err("the stream was made anew meanwhile".into());
+        }
+        let first_sequence = now.state.first_sequence;
         let place = |sequence: u64| i64::try_from(sequence).unwrap_or(i64::MAX);
         Ok(StreamStanding {
             stream_time,

@@ -18,6 +18,7 @@ pub fn steps() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(IndexAnsweredRequest),
         Box::new(CreateOutboxTurn),
         Box::new(CountDefects),
+        Box::new(NoteStreamStart),
     ]
 }
 
@@ -257,5 +258,21 @@ impl MigrationTrait for CountDefects {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let defects = ColumnDef::new(consumer::Column::Defects).integer().not_null().default(0).to_owned();
         manager.alter_table(Table::alter().table(consumer::Entity).add_column(defects).to_owned()).await
+    }
+}
+
+struct NoteStreamStart;
+
+impl MigrationName for NoteStreamStart {
+    fn name(&self) -> &'static str {
+        "r0009_note_stream_start"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for NoteStreamStart {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let start = ColumnDef::new(outbox::Column::StreamStart).big_integer().to_owned();
+        manager.alter_table(Table::alter().table(outbox::Entity).add_column(start).to_owned()).await
     }
 }

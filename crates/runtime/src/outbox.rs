@@ -40,6 +40,9 @@ pub struct Model {
     pub stream_time: Option<Timestamp>,
     /// Up to where that stream reached when it had taken the event and those published together with it.
     pub stream_sequence: Option<i64>,
+    /// Where the first of those is. What the stream keeps from there on, it keeps of all of them. None where the process that
+    /// published it did not note that yet.
+    pub stream_start: Option<i64>,
     /// When every consumer of the suite had dealt with it. Until then the broker may lose it, and it is published anew.
     pub confirm_time: Option<Timestamp>,
 }
@@ -101,6 +104,7 @@ impl<M: Message> NewEvent<'_, M> {
             publication: Set(0),
             stream_time: Set(None),
             stream_sequence: Set(None),
+            stream_start: Set(None),
             confirm_time: Set(None),
         }
     }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _, Query};
+use sea_orm::sea_query::{Condition, ExprTrait as _, Func, Query, SimpleExpr};
 use sea_orm::{DbErr, QuerySelect as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -90,7 +90,8 @@ async fn confirm(database: &Database, stream: StreamStanding) -> Result<(), DbEr
         .col_expr(Column::ConfirmTime, database::now(&**database))
         .filter(unconfirmed())
         .filter(Column::StreamTime.eq(stream.stream_time))
-        .filter(Column::StreamSequence.between(stream.first_sequence, stream.acknowledged))
+        .filter(Column::StreamSequence.lte(stream.acknowledged))
+        .filter(start().gte(stream.first_sequence))
         .exec(&**database)
         .await?;
     Ok(())
@@ -102,7 +103,7 @@ async fn republish(database: &Database, stream: StreamStanding) -> Result<u64, D
         .add(Column::StreamTime.is_null())
         .add(Column::StreamTime.ne(stream.stream_time))
         .add(Column::StreamSequence.gt(stream.last_sequence))
-        .add(Column::StreamSequence.lt(stream.first_sequence));
+        .add(start().lt(stream.first_sequence));
     let lost = Entity::update_many()
         .col_expr(Column::PublishTime, Expr::value(None::<i64>))
         .col_expr(Column::AvailableTime, now())
@@ -116,6 +117,11 @@ async fn republish(database: &Database, stream: StreamStanding) -> Result<u64, D
         database.events_recorded().notify_one();
     }
     Ok(lost.rows_affected)
+}
+
+/// From where on the stream must have everything to have an event.
+fn start() -> SimpleExpr {
+    Func::coalesce([Expr::col(Column::StreamStart), Expr::col(Column::StreamSequence)]).into()
 }
 
 fn unconfirmed() -> Condition {

@@ -206,8 +206,14 @@ type Whereabouts = (Option<Timestamp>, i32);
 /// The rows that the bus took, by how far they are.
 #[derive(Default)]
 struct Published {
-    /// And the last place that one of them got in its stream.
-    rows: BTreeMap<Whereabouts, (Vec<Uuid>, i64)>,
+    rows: BTreeMap<Whereabouts, Together>,
+}
+
+/// Rows that are marked together, and the places of the first and of the last of them in their stream.
+struct Together {
+    ids: Vec<Uuid>,
+    first: i64,
+    last: i64,
 }
 
 impl Published {
@@ -216,16 +222,18 @@ impl Published {
             Receipt::Consumed => (None, 0),
             Receipt::Stored { stream_time, sequence } => (Some(stream_time), sequence),
         };
-        let (ids, last) = self.rows.entry((stream_time, publication)).or_default();
-        ids.push(id);
-        *last = Ord::max(*last, sequence);
+        let together = || Together { ids: Vec::new(), first: sequence, last: sequence };
+        let rows = self.rows.entry((stream_time, publication)).or_insert_with(together);
+        rows.ids.push(id);
+        rows.first = Ord::min(rows.first, sequence);
+        rows.last = Ord::max(rows.last, sequence);
     }
 
-    /// One statement for all rows of a stream: each is told the place of the last, which only makes its confirmation wait for
-    /// that of the others. A row that is to be published anew meanwhile, or was published by another relay, stays as it is.
+    /// One statement for all rows of a stream: each is told the places of the first and of the last, so that it is confirmed only
+    /// with the others, and published again with them. A row that is to be published anew meanwhile, or was published by another relay, stays as it is.
     async fn mark(self, change: &Change) -> Result<(), DbErr> {
         let now = || database::now(&**change);
-        for ((stream_time, publication), (ids, last)) in self.rows {
+        for ((stream_time, publication), Together { ids, first, last }) in self.rows {
             let rows = Entity::update_many()
                 .col_expr(Column::PublishTime, now())
                 .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
@@ -236,6 +244,7 @@ impl Published {
                 None => rows.col_expr(Column::ConfirmTime, now()),
                 Some(stream_time) => rows
                     .col_expr(Column::StreamTime, Expr::value(stream_time))
+                    .col_expr(Column::StreamStart, Expr::value(first))
                     .col_expr(Column::StreamSequence, Expr::value(last)),
             };
             rows.exec(&**change).await?;

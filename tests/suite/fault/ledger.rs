@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::stream;
 use sandbox::smtp::Record;
-use sandbox::{Caller, Suite, until};
+use sandbox::{Caller, Service, Suite, until};
 use tonic::{Code, Status};
 use usher_api::identity::AuthenticateRequest;
 use usher_api::invitation::import_result::Result as Imported;
@@ -118,6 +118,15 @@ impl Ledger {
         }
     }
 
+    /// A ledger that asks the second process of `service`.
+    pub async fn asking_the_second(suite: &mut Suite, service: Service) -> Self {
+        let as_it_is = suite.description.clone();
+        suite.description.endpoints.get_mut(&service).expect("it runs").reverse();
+        let ledger = Self::open(suite).await;
+        suite.description = as_it_is;
+        ledger
+    }
+
     /// Who invites, signed in not long ago: faults may last longer than his token.
     pub async fn admin(&self) -> Person {
         let mut admin = self.admin.lock().await;
@@ -202,6 +211,12 @@ impl Ledger {
         let request = AcceptInvitationRequest { token, registration, ..AcceptInvitationRequest::default() };
         insist(async || self.anyone.invitation().accept_invitation(request.clone()).await).await;
         self.ended(name, End::Accepted);
+    }
+
+    /// The name of the invitation of `email`.
+    pub fn name(&self, email: &str) -> String {
+        let promises = self.promises();
+        promises.iter().find(|promise| promise.email == email).expect("it was made here").name.clone()
     }
 
     /// How many invitations there are.

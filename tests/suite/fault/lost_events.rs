@@ -67,14 +67,23 @@ async fn what_is_purged_before_the_notifier_saw_it_is_mailed_once() {
     let ledger = Ledger::open(&suite).await;
     invite_and_hear(&suite, &ledger).await;
 
-    kill(&mut suite, Service::Notifier, 0);
-    let unseen = ledger.invite(&address("guest")).await;
-    told(&suite, &unseen, "publish_time").await;
-    Stream::of(&suite).await.purge().await;
-    revive(&mut suite, Service::Notifier, 0);
-    // Its consumers have nothing left to do, which does not mean that they have dealt with it.
-    ledger.settles(SOON).await;
-    told(&suite, &unseen, "confirm_time").await;
+    // All of what is told together, or a part of it.
+    for kept in [0, 1] {
+        kill(&mut suite, Service::Notifier, 0);
+        let guests = [(); 3].map(|()| address("guest"));
+        ledger.import(&guests).await;
+        let invitations = guests.map(|email| ledger.name(&email));
+        for unseen in &invitations {
+            told(&suite, unseen, "publish_time").await;
+        }
+        Stream::of(&suite).await.purge(kept).await;
+        revive(&mut suite, Service::Notifier, 0);
+        // Its consumers have nothing left to do, which does not mean that they have dealt with it.
+        ledger.settles(SOON).await;
+        for unseen in &invitations {
+            told(&suite, unseen, "confirm_time").await;
+        }
+    }
 }
 
 #[tokio::test]

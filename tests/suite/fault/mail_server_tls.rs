@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::smtp::{Identity, Offer, Smtp};
+use sandbox::smtp::{Act, Identity, Offer, Smtp, Step};
 use sandbox::{Options, Service, Suite, Topology, until};
 use usher_api::notifier::ListDeliveriesRequest;
 
@@ -12,6 +12,8 @@ use crate::support::address;
 
 const SOON: Duration = Duration::from_secs(20);
 const LOGIN: &str = "username = \"usher\"\npassword = \"open sesame\"\n";
+const PATIENCE: &str =
+    r#"patience = { connection = "2s", greeting = "2s", command = "2s", last_word = "2s" }"#;
 
 /// Who the server says it is, and whether the notifier knows the one who vouches for it.
 struct Server {
@@ -29,7 +31,7 @@ fn encrypt(suite: &mut Suite, options: &mut Options, tls: &'static str, server: 
     options.mail = Offer { identity: Some(identity), implicit: tls == "implicit", login };
     let authority = format!("authority_file = \"{}\"\n", authority.display());
     let known = if server.known { authority.as_str() } else { "" };
-    options.settings.insert("notifier.smtp", format!("tls = \"{tls}\"\n{LOGIN}{known}"));
+    options.settings.insert("notifier.smtp", format!("tls = \"{tls}\"\n{LOGIN}{PATIENCE}\n{known}"));
     move_to(suite, options);
 }
 
@@ -52,6 +54,29 @@ async fn mail_leaves_encrypted_to_a_server_that_proves_its_name() {
         let ledger = Ledger::open(&suite).await;
         ledger.invite(&address("guest")).await;
         ledger.settles(SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hesitates_before_it_lets_us_in_gets_each_mail_once() {
+    let mut options = hasty(Topology::Together);
+    let mut suite = start(&options).await;
+    encrypt(&mut suite, &mut options, "starttls", &Server { name: "127.0.0.1", known: true });
+    suite.ready().await;
+    for step in [Step::StartTls, Step::Auth] {
+        for act in
+            [Act::Silence, Act::Drop, Act::Delay(Duration::from_secs(1)), Act::Say("421 4.3.2 closing")]
+        {
+            let ledger = Ledger::open(&suite).await;
+            // So that the mail begins with a greeting.
+            suite.smtp.break_off();
+            suite.smtp.faults.add(step, act.clone(), 1);
+            let email = address("guest");
+            ledger.invite(&email).await;
+            until("the fault has happened", || async { (suite.smtp.faults.left() == 0).then_some(()) }).await;
+            ledger.settles(SOON).await;
+            assert_eq!(ledger.copies(&email), 1, "{step:?} {act:?}");
+        }
     }
 }
 

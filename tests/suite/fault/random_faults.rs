@@ -18,9 +18,9 @@ use crate::support::dice::Dice;
 
 /// How many events come again at a time.
 const REPEATED: usize = 50;
-/// Above the two seconds for which a mail server hesitates, so that only one that is silent is given up.
+/// Far above the two seconds for which a mail server hesitates, so that only one that is silent is given up.
 const PATIENCE: &str =
-    r#"patience = { connection = "4s", greeting = "4s", command = "4s", last_word = "4s" }"#;
+    r#"patience = { connection = "6s", greeting = "6s", command = "6s", last_word = "6s" }"#;
 /// How many deliver mails.
 const NOTIFIERS: usize = 2;
 /// How long faults happen in the default run.
@@ -144,7 +144,8 @@ impl Storm<'_> {
             Fault::RepeatEvents => {
                 let stream = Stream::of(self.suite).await;
                 let mut messages = stream.messages().await;
-                self.dice.shuffle(&mut messages);
+                // Dice of its own: how many there are must not decide what happens next.
+                Dice::new(self.dice.below(usize::MAX) as u64).shuffle(&mut messages);
                 messages.truncate(REPEATED);
                 stream.publish_again(messages).await;
             }

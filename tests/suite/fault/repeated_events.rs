@@ -32,7 +32,7 @@ async fn events_that_come_again_and_in_another_order_change_nothing() {
         (messages.iter().filter(of_invitations).count() >= 14).then_some(messages)
     })
     .await;
-    stream.purge().await;
+    stream.purge(0).await;
     stream.publish_again(unheard.into_iter().rev().collect()).await;
     revive(&mut suite, Service::Notifier, 0);
     ledger.settles(SOON).await;

@@ -87,6 +87,9 @@ async fn what_happens_while_nats_is_away_is_told_when_it_is_back() {
         nats.process.crash();
         tokio::time::sleep(lasting(A_WHILE, Duration::from_mins(1))).await;
         nats.restart().await.unwrap();
+        ledger.invite(&address("guest")).await;
+        nats.process.stop();
+        nats.restart().await.unwrap();
     };
     under_load(&ledger, Box::pin(fault)).await;
     ledger.settles(SOON).await;

@@ -15,8 +15,8 @@ const SIGN_INS: usize = 200;
 const HASH_MEMORY: u64 = 46 * 1_024;
 /// How many are hashed at a time by default.
 const PERMITS: u64 = 4;
-/// How many pieces of that memory the allocator has: those in use, and as many that it gives back to the system only a while later.
-const PIECES: u64 = 2 * PERMITS;
+/// How many pieces of that memory the allocator has: those in use, and some that it gives back to the system only a while later.
+const PIECES: u64 = PERMITS + 2;
 /// What may come beside: buffers of 200 calls, and what allocators keep.
 const REST: u64 = 64 * 1_024;
 

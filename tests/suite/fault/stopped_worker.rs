@@ -20,15 +20,6 @@ const SOON: Duration = Duration::from_secs(20);
 /// the database lets a transaction wait, 10 seconds each, and a lease.
 const SOON_WITHOUT: Duration = Duration::from_secs(30);
 
-/// A ledger that asks the second process of `service`.
-async fn asking_the_second(suite: &mut Suite, service: Service) -> Ledger {
-    let as_it_is = suite.description.clone();
-    suite.description.endpoints.get_mut(&service).expect("it runs").reverse();
-    let ledger = Ledger::open(suite).await;
-    suite.description = as_it_is;
-    ledger
-}
-
 /// How long somebody stands still who has done so since `stopped`: longer than his lease, which is three seconds.
 async fn stands_still(stopped: Instant) {
     let time = lasting(Duration::from_secs(5), Duration::from_mins(1));
@@ -136,7 +127,7 @@ async fn redelivered(suite: &Suite) -> usize {
 #[tokio::test]
 async fn a_notifier_that_stands_still_in_a_transaction_keeps_its_events_from_nobody() {
     let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Notifier, 2)).await;
-    let ledger = asking_the_second(&mut suite, Service::Notifier).await;
+    let ledger = Ledger::asking_the_second(&mut suite, Service::Notifier).await;
     kill(&mut suite, Service::Notifier, 1);
     let written = Point { service: Service::Notifier, table: "delivery", event: "INSERT", rows: "true" };
     let standstill = Standstill::within(&suite.description, written).await;
@@ -156,7 +147,7 @@ async fn a_notifier_that_stands_still_in_a_transaction_keeps_its_events_from_nob
 async fn a_relay_that_wakes_after_its_turn_has_not_held_the_others_up() {
     let mut suite = start(&hasty(Topology::Apart).with_replicas(Service::Invitation, 2)).await;
     // Its neighbours ask the first one, so it is the second that stands still.
-    let ledger = asking_the_second(&mut suite, Service::Invitation).await;
+    let ledger = Ledger::asking_the_second(&mut suite, Service::Invitation).await;
     kill(&mut suite, Service::Invitation, 0);
     let told = Point {
         service: Service::Invitation,

@@ -76,10 +76,10 @@ impl Stream {
         let _ = self.context.delete_stream(NAME).await;
     }
 
-    /// Takes all events out of it.
-    pub async fn purge(&self) {
+    /// Takes all events out of it but the last `kept`.
+    pub async fn purge(&self, kept: u64) {
         let stream = self.context.get_stream(NAME).await.expect("there is one");
-        stream.purge().await.expect("an operator may");
+        stream.purge().keep(kept).await.expect("an operator may");
     }
 
     /// Deletes all that is known about who has heard what.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
 use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{JetStream, STREAM, Trouble, message};
@@ -75,19 +74,24 @@ impl JetStream {
             })
             .buffer_unordered(CONCURRENCY);
         let mut handled = std::pin::pin!(handled);
-        let mut look = tokio::time::interval_at(Instant::now() + LOOK_INTERVAL, LOOK_INTERVAL);
+        let handling = async {
+            while let Some(result) = handled.next().await {
+                result??;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            outcome = handling => outcome,
+            never = self.look_after(subscription) => never,
+        }
+    }
+
+    /// Makes the consumer what it must be again and again, for as long as it is used.
+    async fn look_after<T>(&self, subscription: &Subscription) -> T {
         loop {
-            tokio::select! {
-                result = handled.next() => match result {
-                    Some(result) => result??,
-                    None => return Ok(()),
-                },
-                _ = look.tick() => {
-                    if let Err(error) = self.ensure_consumer(subscription).await {
-                        let consumer = subscription.consumer;
-                        tracing::debug!(consumer, error, "consumer is looked after later");
-                    }
-                }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            if let Err(error) = self.ensure_consumer(subscription).await {
+                tracing::warn!(consumer = subscription.consumer, error, "consumer is looked after later");
             }
         }
     }

@@ -21,7 +21,7 @@ const SENT: Duration = Duration::from_secs(1);
 const SLOTS: usize = 8;
 /// How long after its invitation was revoked a mail may begin: for half a second it counts that it was pending, and a busy machine
 /// takes its time from there to the first line.
-const UNDER_WAY: Duration = Duration::from_millis(750);
+const UNDER_WAY: Duration = Duration::from_secs(1);
 
 impl Ledger {
     /// Requires that within `time` every invitation that is pending has its mail and says so, and that
@@ -178,7 +178,12 @@ impl Ledger {
     }
 
     async fn inviters_are_told(&self, promises: &[Promise]) {
-        let told = self.deliveries(DeliveryKind::DeliveryFailed).await;
+        let in_vain = || promises.iter().filter(|promise| promise.is_in_vain());
+        let told = until("the inviters are told of every mail that failed", || async {
+            let told = self.deliveries(DeliveryKind::DeliveryFailed).await;
+            in_vain().all(|promise| told.contains_key(&promise.name)).then_some(told)
+        })
+        .await;
         for promise in promises {
             let count = told.get(&promise.name).map_or(0, Vec::len);
             assert_eq!(count, usize::from(promise.is_in_vain()), "{promise:?}");
