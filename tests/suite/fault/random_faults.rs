@@ -38,6 +38,7 @@ enum Fault {
     CrashNats,
     StopNats,
     DeleteStream,
+    PurgeStream,
     DeleteConsumers,
     WipeNats,
     RepeatEvents,
@@ -50,7 +51,7 @@ enum Fault {
     MailSilent,
 }
 
-const FAULTS: [Fault; 21] = [
+const FAULTS: [Fault; 22] = [
     Fault::Kill(Service::Identity),
     Fault::Kill(Service::Community),
     Fault::Kill(Service::Invitation),
@@ -65,6 +66,7 @@ const FAULTS: [Fault; 21] = [
     Fault::CrashNats,
     Fault::StopNats,
     Fault::DeleteStream,
+    Fault::PurgeStream,
     Fault::DeleteConsumers,
     Fault::WipeNats,
     Fault::RepeatEvents,
@@ -140,6 +142,7 @@ impl Storm<'_> {
                 nats.restart().await.unwrap();
             }
             Fault::DeleteStream => Stream::of(self.suite).await.delete().await,
+            Fault::PurgeStream => Stream::of(self.suite).await.purge(0).await,
             Fault::DeleteConsumers => Stream::of(self.suite).await.delete_consumers().await,
             Fault::RepeatEvents => {
                 let stream = Stream::of(self.suite).await;

@@ -15,7 +15,7 @@ use crate::support::tree::{grant, managed, offer};
 use crate::support::webhooks::{test_webhook, webhook};
 use collector::Collector;
 
-/// A suite whose one process tells a collector what it counts.
+/// A suite of which a process tells a collector what it counts: the only one, or that of the invitation service.
 struct Measured {
     suite: Suite,
     collector: Collector,
@@ -25,32 +25,42 @@ struct Measured {
 }
 
 impl Measured {
-    async fn start() -> Self {
+    async fn start(options: &Options, metric: &str) -> Self {
         let collector = Collector::default();
         let endpoint = collector.serve().await;
         let folder = current().folder.join(Uuid::new_v4().simple().to_string());
         std::fs::create_dir(&folder).unwrap();
-        let options = Options::new(Database::Sqlite, Topology::Together);
-        let mut suite = Suite::start(&folder, &options).await.unwrap();
-        suite.processes.values_mut().flatten().for_each(Process::crash);
-        let file = suite.description.settings_file(Service::ALL[0], 0);
+        let mut suite = Suite::start(&folder, options).await.unwrap();
+        let service = match options.topology {
+            Topology::Together => Service::ALL[0],
+            Topology::Apart => Service::Invitation,
+        };
+        suite.processes.get_mut(&service).unwrap()[0].crash();
+        let file = suite.description.settings_file(service, 0);
         let settings = std::fs::read_to_string(&file).unwrap();
         let told = format!("[telemetry]\notlp_endpoint = \"{endpoint}\"\n");
         std::fs::write(&file, settings.replace("[telemetry]\n", &told)).unwrap();
         let (program, file) = (program(), file.to_string_lossy().into_owned());
+        let names = suite.description.service_names(service);
         let command = [
             "env",
             "OTEL_METRIC_EXPORT_INTERVAL=500",
             &program.to_string_lossy(),
             "serve",
+            "--services",
+            &names,
             "--config",
             &file,
         ];
         let process = Process::start(&folder, "measured", None, &command).unwrap();
-        collector.when("usher.mail.waiting", 0.0..=0.0).await;
+        collector.when(metric, 0.0..=0.0).await;
         let admin = admin_of(&suite.description).await;
         let community = managed(&admin).await;
         Self { suite, collector, admin, community, _process: process }
+    }
+
+    async fn together() -> Self {
+        Self::start(&Options::new(Database::Sqlite, Topology::Together), "usher.mail.waiting").await
     }
 
     async fn invite(&self) {
@@ -74,7 +84,7 @@ impl Measured {
 
 #[tokio::test]
 async fn a_collector_learns_how_events_and_mails_stand() {
-    let mut measured = Measured::start().await;
+    let mut measured = Measured::together().await;
     measured.invite().await;
     let collector = measured.collector.clone();
     collector.when("usher.mail.attempts outcome=sent", 1.0..=1.0).await;
@@ -101,8 +111,24 @@ async fn a_collector_learns_how_events_and_mails_stand() {
 }
 
 #[tokio::test]
+async fn a_collector_learns_what_waits_while_nats_is_away() {
+    let options = Options::new(Database::Sqlite, Topology::Apart);
+    let mut measured = Measured::start(&options, "usher.outbox.backlog service=invitation").await;
+    let collector = measured.collector.clone();
+    measured.suite.nats.as_mut().unwrap().process.crash();
+    measured.invite().await;
+    collector.when("usher.outbox.backlog service=invitation", 1.0..).await;
+    collector.when("usher.outbox.oldest_age service=invitation", f64::MIN_POSITIVE..60.0).await;
+    collector.when("messaging.client.sent.messages outcome=error service=invitation", 1.0..).await;
+    measured.suite.nats.as_mut().unwrap().restart().await.unwrap();
+    collector.when("usher.outbox.backlog service=invitation", 0.0..=0.0).await;
+    collector.when("usher.outbox.unconfirmed service=invitation", 0.0..=0.0).await;
+    collector.when("messaging.client.sent.messages outcome=ok service=invitation", 1.0..).await;
+}
+
+#[tokio::test]
 async fn a_collector_learns_what_waits_for_webhooks_and_what_was_given_up() {
-    let measured = Measured::start().await;
+    let measured = Measured::together().await;
     let (admin, collector) = (&measured.admin, &measured.collector);
     collector.when("usher.webhook.waiting", 0.0..=0.0).await;
     let failing = Endpoint::answering([Answer::Status(500)]).await;
