@@ -161,19 +161,26 @@ impl Storm<'_> {
                 tokio::time::sleep(length).await;
                 self.suite.smtp.restart().unwrap();
             }
-            Fault::MailServesNobody => {
-                self.suite.smtp.faults.add(Step::Greeting, Act::Say("554 5.3.2 nobody is served"), 1);
-            }
-            Fault::MailAnswers(_) | Fault::MailDrops | Fault::MailSlow | Fault::MailSilent => {
-                let act = match fault {
-                    Fault::MailAnswers(answer) => Act::Say(answer),
-                    Fault::MailDrops => Act::Drop,
-                    Fault::MailSilent => Act::Silence,
-                    _ => Act::Delay(length),
-                };
-                self.suite.smtp.faults.add(*self.dice.pick(&STEPS), act, 1);
-            }
+            Fault::MailServesNobody
+            | Fault::MailAnswers(_)
+            | Fault::MailDrops
+            | Fault::MailSlow
+            | Fault::MailSilent => self.hamper_mail(fault, length),
         }
+    }
+
+    fn hamper_mail(&mut self, fault: Fault, length: Duration) {
+        let act = match fault {
+            Fault::MailServesNobody => {
+                let answer = Act::Say("554 5.3.2 nobody is served");
+                return self.suite.smtp.faults.add(Step::Greeting, answer, 1);
+            }
+            Fault::MailAnswers(answer) => Act::Say(answer),
+            Fault::MailDrops => Act::Drop,
+            Fault::MailSilent => Act::Silence,
+            _ => Act::Delay(length),
+        };
+        self.suite.smtp.faults.add(*self.dice.pick(&STEPS), act, 1);
     }
 
     async fn end_postgres(&mut self, fault: Fault, begun: Instant) {
