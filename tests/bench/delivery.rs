@@ -112,6 +112,9 @@ impl Inviter {
     async fn alone(&self, suite: &Suite, count: usize) -> (Measured, Measured) {
         let client = sandbox::nats::connect(suite.description.nats_url.as_deref().expect("they are apart"));
         let client = client.await.expect("NATS answers");
+        // A suite that has just begun makes it, and waits a second before that.
+        let jetstream = jetstream::new(client.clone());
+        until("there is a stream", || async { jetstream.get_stream("USHER").await.ok() }).await;
         let created = client.subscribe("usher.invitation.invitation.created").await.expect("it may listen");
         client.flush().await.expect("NATS answers");
         let mut created = created.map(|_| Instant::now());
