@@ -19,11 +19,7 @@ async fn dies_at(suite: &mut Suite, point: Point, lasts: bool, cause: impl Async
     cause().await;
     standstill.is_reached().await;
     kill(suite, point.service, 0);
-    if lasts {
-        standstill.end().await;
-    } else {
-        standstill.undo().await;
-    }
+    standstill.decide(lasts).await;
     revive(suite, point.service, 0);
     suite.ready().await;
 }

@@ -110,11 +110,7 @@ async fn dies_at_each(scenes: &[Scene]) {
             ledger.strike();
         }
         kill(&mut suite, Service::Notifier, 0);
-        if lasts {
-            standstill.end().await;
-        } else {
-            standstill.undo().await;
-        }
+        standstill.decide(lasts).await;
         revive(&mut suite, Service::Notifier, 0);
         ledger.settles(SOON).await;
         let expected = usize::from(scene.end == DeliveryState::Sent) + usize::from(comes_again);

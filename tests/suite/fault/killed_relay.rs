@@ -44,11 +44,7 @@ impl Victim {
         cause(self).await;
         standstill.is_reached().await;
         kill(&mut self.suite, self.service, 0);
-        if lasts {
-            standstill.end().await;
-        } else {
-            standstill.undo().await;
-        }
+        standstill.decide(lasts).await;
         revive(&mut self.suite, self.service, 0);
     }
 

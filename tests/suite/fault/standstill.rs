@@ -68,6 +68,15 @@ impl Standstill {
         .await;
     }
 
+    /// Lets what waits last, or ends it, as if its process had died a moment later or earlier. See [`Standstill::undo`].
+    pub async fn decide(self, lasts: bool) {
+        if lasts {
+            self.end().await;
+        } else {
+            self.undo().await;
+        }
+    }
+
     /// Ends those who wait, as if they had never come to their commit. Their process must be dead, or stand still.
     pub async fn undo(self) {
         // Again and again: what the dead had asked a neighbour for may come to its commit only now.

@@ -86,11 +86,7 @@ async fn a_consumer_that_wakes_after_its_lease_does_not_repeat_what_another_has_
         standstill.is_reached().await;
         let stopped = Instant::now();
         suite.processes[&Service::Notifier][0].signal(Signal::SIGSTOP);
-        if lasts {
-            standstill.end().await;
-        } else {
-            standstill.undo().await;
-        }
+        standstill.decide(lasts).await;
         revive(&mut suite, Service::Notifier, 1);
         until("the other has sent it", || async { (ledger.copies(&email) == 1).then_some(()) }).await;
         stands_still(stopped).await;
