@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::stream::Stream;
+use async_nats::{HeaderMap, HeaderName};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use lettre::address::Envelope;
 use lettre::transport::smtp::PoolConfig;
@@ -66,14 +68,16 @@ pub async fn measure(suite: &mut Suite, mails: usize, events: usize, alone: usiz
     let raw_mails_to_slow = raw_mails(suite, mails).await;
     let mails_to_slow = inviter.mails(suite, mails).await;
     suite.smtp.faults.clear();
-    let raw_events = raw_events(suite, events).await;
-    let events = relayed(suite, events).await;
+    // Before and after, since what the machine has left for NATS changes.
+    let before = raw_events(suite, events).await;
+    let relayed = relayed(suite, events).await;
+    let raw_events = f64::midpoint(before, raw_events(suite, events).await);
     Delivery {
         mails: ours,
         raw_mails: raw,
         mails_to_slow,
         raw_mails_to_slow,
-        events,
+        events: relayed,
         raw_events,
         to_nats,
         to_smtp,
@@ -256,27 +260,51 @@ async fn relayed(suite: &mut Suite, count: usize) -> f64 {
     (count - BATCH) as f64 * 1e6 / micros as f64
 }
 
-/// Messages per second that NATS takes from one client.
+/// Messages per second that NATS takes from one client, each as long as those of the relay, under as many headers.
 async fn raw_events(suite: &Suite, count: usize) -> f64 {
     let client = sandbox::nats::connect(suite.description.nats_url.as_deref().expect("they are apart"));
     let jetstream = jetstream::new(client.await.expect("NATS answers"));
     let begun = Instant::now();
+    let first = Uuid::new_v4().as_u128();
     let mut unacknowledged = VecDeque::new();
-    for _ in 0..count {
-        let mut headers = async_nats::HeaderMap::new();
-        for name in ["Nats-Msg-Id", "ce-id", "ce-type", "ce-source", "ce-subject", "ce-time", "ce-sequence"] {
-            headers.insert(name, Uuid::new_v4().to_string());
-        }
+    for number in 0..count {
+        let headers = headers_of(first, number);
         let sent = jetstream.publish_with_headers("usher.bench.event.measured", headers, vec![0; 200].into());
         unacknowledged.push_back(sent.await.expect("NATS is there"));
         if unacknowledged.len() == ON_THEIR_WAY * BATCH {
-            unacknowledged.pop_front().expect("it is full").await.expect("NATS takes it");
+            taken(unacknowledged.pop_front().expect("it is full")).await;
         }
     }
     for acknowledgement in unacknowledged {
-        acknowledgement.await.expect("NATS takes it");
+        taken(acknowledgement).await;
     }
     count as f64 / begun.elapsed().as_secs_f64()
+}
+
+async fn taken(acknowledgement: PublishAckFuture) {
+    let taken = acknowledgement.await.expect("NATS takes it");
+    assert!(!taken.duplicate, "less is to be done for one that is dropped");
+}
+
+/// What the relay says of an event of [`TELL`].
+fn headers_of(first: u128, number: usize) -> HeaderMap {
+    let id = Uuid::from_u128(first ^ number as u128).to_string();
+    HeaderMap::from_iter([
+        (HeaderName::from_static("Nats-Msg-Id"), id.as_str().into()),
+        (HeaderName::from_static("ce-id"), id.into()),
+        (HeaderName::from_static("ce-specversion"), "1.0".into()),
+        (HeaderName::from_static("ce-type"), "delivery.measured".into()),
+        (HeaderName::from_static("ce-source"), "usher/notifier".into()),
+        (HeaderName::from_static("ce-subject"), "deliveries/5bb77d5b-2d3b-4ac0-a5ea-0d63ce1b8f4d".into()),
+        (HeaderName::from_static("ce-time"), "1970-01-01T00:00:00.123456Z".into()),
+        (HeaderName::from_static("ce-ushertime"), number.into()),
+        (HeaderName::from_static("ce-sequence"), 1.into()),
+        (HeaderName::from_static("content-type"), "application/protobuf".into()),
+        (
+            HeaderName::from_static("traceparent"),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
+        ),
+    ])
 }
 
 async fn database(suite: &Suite, service: Service) -> DatabaseConnection {

@@ -35,9 +35,9 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event in a row of the outbox of `service`.
+    /// An event that waits in the outbox of `service`.
     #[must_use]
-    pub fn new(service: &str, row: outbox::Model) -> Self {
+    pub fn new(service: &str, row: outbox::Waiting) -> Self {
         Self {
             service: service.to_owned(),
             id: row.id,

@@ -16,8 +16,8 @@ use async_nats::jetstream::context::{
 };
 use async_nats::jetstream::stream::{self, Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use futures::TryStreamExt as _;
-use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
 use tracing::Span;
 
 use crate::event::{Receipt, publishing_span};
@@ -273,12 +273,16 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// What became of each. All are waited for together: an answer that does not come costs its time once, however many do not.
+    /// What became of each. Answers come in the order of the events, and are waited for one after the other until a moment that is the
+    /// same for all: those that do not come cost their time once, however many there are.
     async fn outcomes(self) -> (Vec<Event>, Vec<Result<Receipt, Trouble>>) {
         let outcomes = match self.stream_time {
             Ok(stream_time) => {
-                let answers = self.answers.into_iter();
-                let mut outcomes = join_all(answers.map(|sent| acknowledged(sent, stream_time))).await;
+                let until = Instant::now() + PATIENCE;
+                let mut outcomes = Vec::with_capacity(self.events.len());
+                for sent in self.answers {
+                    outcomes.push(acknowledged(sent, stream_time, until).await);
+                }
                 outcomes
                     .resize_with(self.events.len(), || Err("it is behind one that NATS did not take".into()));
                 outcomes
@@ -290,12 +294,14 @@ impl Sent {
     }
 }
 
-/// What the stream says to an event that was sent.
+/// What the stream says to an event that was sent, if it has said it `until` then.
 async fn acknowledged(
     sent: Result<PublishAckFuture, PublishError>,
     stream_time: Timestamp,
+    until: Instant,
 ) -> Result<Receipt, Trouble> {
-    let sequence = i64::try_from(sent?.await?.sequence)?;
+    let answer = timeout_at(until, sent?).await.map_err(|_| "NATS did not say in time that it has it")?;
+    let sequence = i64::try_from(answer?.sequence)?;
     Ok(Receipt::Stored { stream_time, sequence })
 }
 

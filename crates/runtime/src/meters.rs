@@ -44,9 +44,13 @@ fn outcome(succeeded: bool) -> KeyValue {
     KeyValue::new("outcome", if succeeded { "ok" } else { "error" })
 }
 
-/// An attempt to publish an event of `service`.
-pub(crate) fn publication(service: &'static str, succeeded: bool) {
-    METERS.sent.add(1, &[KeyValue::new("service", service), outcome(succeeded)]);
+/// Attempts to publish so many events of `service`, and so many of them in vain.
+pub(crate) fn publications(service: &'static str, attempts: usize, in_vain: usize) {
+    for (count, succeeded) in [(attempts - in_vain, true), (in_vain, false)] {
+        if count > 0 {
+            METERS.sent.add(count as u64, &[KeyValue::new("service", service), outcome(succeeded)]);
+        }
+    }
 }
 
 /// An attempt of `consumer` to deal with an event.

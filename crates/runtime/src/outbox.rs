@@ -49,6 +49,30 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// What a relay reads of an event that waits.
+#[derive(Clone, Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+pub struct Waiting {
+    /// As in [`Model`].
+    pub id: Uuid,
+    /// As in [`Model`].
+    pub kind: String,
+    /// As in [`Model`].
+    pub resource: String,
+    /// As in [`Model`].
+    pub version: i64,
+    /// As in [`Model`].
+    pub payload: Vec<u8>,
+    /// As in [`Model`].
+    pub traceparent: String,
+    /// As in [`Model`].
+    pub occur_time: Timestamp,
+    /// As in [`Model`].
+    pub attempts: i32,
+    /// As in [`Model`].
+    pub publication: i32,
+}
+
 /// A fact about a resource, to be told to other services.
 #[derive(Debug)]
 pub struct NewEvent<'a, M> {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::micros;
 use crate::event::{Receipt, Sending};
 use crate::keyset::{Cursor, Direction, Key};
-use crate::outbox::{Column, Entity, Model};
+use crate::outbox::{Column, Entity, Waiting};
 use crate::rpc::error_chain;
 use crate::{Change, Database, Event, EventBus, Random, Timestamp, Workers, database, meters, reconciler};
 use turn::Turn;
@@ -142,7 +142,7 @@ impl Relay {
     }
 
     /// The first rows that are due, of those behind `place`.
-    async fn due(&self, place: Option<Cursor>, most: u64) -> Result<Vec<Model>, DbErr> {
+    async fn due(&self, place: Option<Cursor>, most: u64) -> Result<Vec<Waiting>, DbErr> {
         let (time, id) = (Expr::col(Column::OccurTime), Expr::col(Column::Id));
         let behind =
             place.map_or(Condition::all(), |place| Direction::Ascending.following(&time, &id, &place));
@@ -153,11 +153,12 @@ impl Relay {
             .order_by_asc(Column::OccurTime)
             .order_by_asc(Column::Id)
             .limit(most)
+            .into_partial_model()
             .all(&*self.database)
             .await
     }
 
-    async fn send(&self, rows: Vec<Model>) -> UnderWay {
+    async fn send(&self, rows: Vec<Waiting>) -> UnderWay {
         let places = rows.iter().map(|row| (row.id, row.publication, row.attempts)).collect();
         let events = rows.into_iter().map(|row| Event::new(self.service, row)).collect();
         UnderWay { places, sending: self.bus.send(events).await }
@@ -179,9 +180,10 @@ impl Relay {
     async fn mark(&self, UnderWay { places, sending }: UnderWay) -> Result<(), DbErr> {
         let mut published = Published::default();
         let mut failed: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
-        for ((id, publication, attempts), outcome) in places.into_iter().zip(self.bus.outcomes(sending).await)
-        {
-            meters::publication(self.service, outcome.is_ok());
+        let outcomes = self.bus.outcomes(sending).await;
+        let in_vain = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+        meters::publications(self.service, outcomes.len(), in_vain);
+        for ((id, publication, attempts), outcome) in places.into_iter().zip(outcomes) {
             match outcome {
                 Ok(receipt) => published.add(id, publication, receipt),
                 Err(error) => {
