@@ -1,6 +1,7 @@
 //! The invitation service, one file for each RPC.
 
 mod accept_invitation;
+mod authorize_invitation_mail;
 mod batch_create_invitations;
 mod batch_mint_invitation_links;
 mod batch_revoke_invitations;

@@ -132,6 +132,7 @@ impl Terms {
             version: 1,
             create_time: now,
             update_time: now,
+            mail_until: None,
             last_send_time: None,
             expire_time,
             accept_time: None,

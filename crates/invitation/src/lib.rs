@@ -20,6 +20,7 @@
 //! | `risks.rs` | what may be wrong with those that wait |
 //! | `offer.rs` | an invitation in the words that people read |
 //! | `token.rs` | the secret in a link |
+//! | `departure.rs` | until when mails may begin to leave, and who waits for that |
 //! | `lifecycle.rs` | states, and the one way to change them |
 //! | `history.rs` | what happened to invitations, in an order that is the same for all who watch |
 //! | `watch.rs` | telling it as it happens |
@@ -37,6 +38,7 @@ mod acceptance;
 mod access;
 mod asked;
 mod config;
+mod departure;
 mod draft;
 mod entity;
 mod error;

@@ -13,6 +13,7 @@ mod m0010_create_history;
 mod m0011_keep_house;
 mod m0012_add_inviting_programs;
 mod m0013_index_mails;
+mod m0014_add_mail_until;
 
 use sea_orm_migration::prelude::*;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
         steps.push(Box::new(m0011_keep_house::Migration));
         steps.push(Box::new(m0012_add_inviting_programs::Migration));
         steps.push(Box::new(m0013_index_mails::Migration));
+        steps.push(Box::new(m0014_add_mail_until::Migration));
         steps
     }
 }

@@ -1,6 +1,7 @@
 //! What can be called. One file for each RPC.
 
 mod accept_invitation;
+mod authorize_invitation_mail;
 mod batch_create_invitations;
 mod batch_mint_invitation_links;
 mod batch_revoke_invitations;
@@ -156,6 +157,13 @@ impl InvitationService for Invitation {
         request: Request<pb::BatchMintInvitationLinksRequest>,
     ) -> Answer<pb::BatchMintInvitationLinksResponse> {
         answer(batch_mint_invitation_links::batch_mint_invitation_links(self, request.into_inner()).await)
+    }
+
+    async fn authorize_invitation_mail(
+        &self,
+        request: Request<pb::AuthorizeInvitationMailRequest>,
+    ) -> Answer<pb::AuthorizeInvitationMailResponse> {
+        answer(authorize_invitation_mail::authorize_invitation_mail(self, request.into_inner()).await)
     }
 
     async fn describe_invitation(

@@ -20,7 +20,7 @@ use crate::Notifier;
 use crate::entity::delivery::{Kind as DeliveryKind, Model};
 use crate::letter::{Draft, Image, Kind, Words};
 use crate::mailer::Outcome;
-use crate::warrant::PendingInvitation;
+use crate::warrant::{PendingInvitation, lifetime};
 
 /// How many links the invitation service makes at a time.
 const MOST_LINKS: usize = 100;
@@ -72,7 +72,7 @@ async fn compose(service: &Notifier, row: &Model, links: &Links) -> Result<Lette
     let message = service.letters.write(draft, service.clock.now()).map_err(Outcome::Failed)?;
     let invitation = leads_into(row).then(|| PendingInvitation {
         name: row.invitation.clone(),
-        asked: links.asked,
+        until: links.until,
         service: service.invitation.clone(),
     });
     Ok(Letter { recipient, message, invitation })
@@ -85,8 +85,8 @@ fn leads_into(row: &Model) -> bool {
 
 /// New links, by the names of the invitations.
 struct Links {
-    /// When they were asked for.
-    asked: Instant,
+    /// Until when mails with them may begin to leave.
+    until: Instant,
     minted: HashMap<String, Minted>,
     /// Why some are not there.
     missing: Status,
@@ -98,13 +98,16 @@ impl Links {
             rows.iter().filter(|row| leads_into(row)).map(|row| row.invitation.as_str()).collect();
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let missing = Status::internal("the invitation service answered about others");
-        let mut links = Self { asked: Instant::now(), minted: HashMap::new(), missing };
+        let asked = Instant::now();
+        let mut links = Self { until: asked, minted: HashMap::new(), missing };
         for names in names.chunks(MOST_LINKS) {
             let request = BatchMintInvitationLinksRequest { names: names.to_vec() };
             match service.invitation.clone().batch_mint_invitation_links(request).await {
                 Ok(answer) => {
+                    let answer = answer.into_inner();
+                    links.until = asked + lifetime(answer.mail_lifetime);
                     // Each with its name before those are left out that say nothing: no link may come into the mail of another.
-                    let results = names.iter().cloned().zip(answer.into_inner().results);
+                    let results = names.iter().cloned().zip(answer.results);
                     links.minted.extend(results.filter_map(|(name, it)| Some((name, it.result?))));
                 }
                 Err(status) => links.missing = status,

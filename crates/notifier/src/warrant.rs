@@ -5,16 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::Code;
-use usher_api::invitation::DescribeInvitationRequest;
+use usher_api::invitation::AuthorizeInvitationMailRequest;
 use usher_api::invitation::invitation_service_client::InvitationServiceClient;
 use usher_runtime::Transport;
 
 use crate::lease::Lease;
 use crate::mailer::Outcome;
-
-/// For how long it counts that an invitation was pending. A mail can leave so long after its invitation ended, and as long as its
-/// last words take.
-const FRESH: Duration = Duration::from_millis(500);
 
 /// What a mail needs to leave.
 pub(crate) struct Warrant {
@@ -25,7 +21,8 @@ pub(crate) struct Warrant {
 /// An invitation that was pending when it was asked for last.
 pub(crate) struct PendingInvitation {
     pub(crate) name: String,
-    pub(crate) asked: Instant,
+    /// Until when its mail may begin to leave without asking again: whoever revokes it waits for that.
+    pub(crate) until: Instant,
     pub(crate) service: InvitationServiceClient<Transport>,
 }
 
@@ -40,33 +37,40 @@ impl Warrant {
     /// # Errors
     /// What becomes of the mail instead.
     pub(crate) async fn check(&self) -> Result<(), Outcome> {
-        if let Some(invitation) = &self.invitation {
-            invitation.check().await?;
-        }
+        let mut until = self.invitation.as_ref().map(|invitation| invitation.until);
         // A process that stood still all the while must not send what another has sent meanwhile.
-        if self.lease.is_held(Instant::now()) {
-            return Ok(());
+        while self.lease.is_held(Instant::now()) {
+            match &self.invitation {
+                Some(invitation) if until.is_some_and(|until| until <= Instant::now()) => {
+                    until = Some(invitation.authorize().await?);
+                }
+                _ => return Ok(()),
+            }
         }
         Err(Outcome::Deferred("the lease ended before the mail was handed over".to_owned()))
     }
 }
 
 impl PendingInvitation {
-    async fn check(&self) -> Result<(), Outcome> {
-        if self.asked.elapsed() < FRESH {
-            return Ok(());
-        }
-        let request = DescribeInvitationRequest { name: self.name.clone() };
-        match self.service.clone().describe_invitation(request).await {
-            Ok(answer) if answer.get_ref().pending => Ok(()),
-            Ok(_) => Err(Outcome::Skipped("the invitation ended before the mail was handed over".to_owned())),
-            Err(status) if status.code() == Code::NotFound => {
-                Err(Outcome::Skipped(status.message().to_owned()))
+    /// Asks until when its mail may begin to leave, which has passed if the answer took that long.
+    async fn authorize(&self) -> Result<Instant, Outcome> {
+        let asked = Instant::now();
+        let request = AuthorizeInvitationMailRequest { name: self.name.clone() };
+        let status = match self.service.clone().authorize_invitation_mail(request).await {
+            Ok(answer) => return Ok(asked + lifetime(answer.get_ref().lifetime)),
+            Err(status) => status,
+        };
+        Err(match status.code() {
+            Code::FailedPrecondition => {
+                Outcome::Skipped("the invitation ended before the mail was handed over".to_owned())
             }
-            Err(status) => {
-                let code = status.code();
-                Err(Outcome::Deferred(format!("the invitation service does not answer: {code:?}")))
-            }
-        }
+            Code::NotFound => Outcome::Skipped(status.message().to_owned()),
+            code => Outcome::Deferred(format!("the invitation service does not answer: {code:?}")),
+        })
     }
+}
+
+/// For how long a mail may begin to leave, as the invitation service says it. Nothing is no time.
+pub(crate) fn lifetime(said: Option<prost_types::Duration>) -> Duration {
+    said.and_then(|said| said.try_into().ok()).unwrap_or_default()
 }

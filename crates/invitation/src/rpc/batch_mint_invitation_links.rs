@@ -13,7 +13,7 @@ use crate::entity::{invitation, token};
 use crate::error::Error;
 use crate::offer::{self, Described};
 use crate::token::InvitationToken;
-use crate::{Invitation, refusal};
+use crate::{Invitation, departure, refusal};
 
 const MOST_NAMES: usize = 100;
 
@@ -46,10 +46,13 @@ pub(crate) async fn batch_mint_invitation_links(
         results.push(pb::MintResult { result: Some(result) });
     }
     if !tokens.is_empty() {
+        let minted = tokens.iter().filter_map(|token| token.invitation_id.try_as_ref().copied());
+        departure::allow(&change, minted.collect()).await?;
         token::Entity::insert_many(tokens).exec_without_returning(&*change).await?;
     }
     change.commit().await?;
-    Ok(pb::BatchMintInvitationLinksResponse { results })
+    let mail_lifetime = departure::LIFETIME.try_into().ok();
+    Ok(pb::BatchMintInvitationLinksResponse { results, mail_lifetime })
 }
 
 fn parse(names: &[String]) -> Result<Vec<InvitationName>, Failure> {

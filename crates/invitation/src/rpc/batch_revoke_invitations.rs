@@ -6,7 +6,7 @@ use sea_orm::{QueryOrder as _, QuerySelect as _};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 use usher_api::invitation::{self as pb, InvitationState, SkippedInvitation};
-use usher_api::name::CommunityName;
+use usher_api::name::{CommunityName, InvitationName};
 use usher_runtime::fields::required;
 use usher_runtime::idempotency::parse_request_id;
 use usher_runtime::page::parse_page_size;
@@ -17,12 +17,26 @@ use crate::entity::invitation::{Column, Entity, Model};
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::risks::{Found, Seeker};
-use crate::{Invitation, acceptance, access, lifecycle};
+use crate::{Invitation, acceptance, access, departure, lifecycle};
 
 const DEFAULT_PAGE: u64 = 100;
 const LARGEST_PAGE: u64 = 500;
 
 pub(crate) async fn batch_revoke_invitations(
+    service: &Invitation,
+    caller: &Caller,
+    request: pb::BatchRevokeInvitationsRequest,
+) -> Result<pb::BatchRevokeInvitationsResponse, Error> {
+    let is_trial = request.validate_only;
+    let answer = revoke(service, caller, request).await?;
+    if !is_trial {
+        let names = answer.revoked.iter().filter_map(|name| name.parse::<InvitationName>().ok());
+        departure::outlast(service, names.map(|name| name.id)).await;
+    }
+    Ok(answer)
+}
+
+async fn revoke(
     service: &Invitation,
     caller: &Caller,
     request: pb::BatchRevokeInvitationsRequest,

@@ -7,7 +7,7 @@ use crate::entity::grant;
 use crate::entity::invitation::RevokeReason;
 use crate::error::Error;
 use crate::lifecycle;
-use crate::{Invitation, access, parse};
+use crate::{Invitation, access, departure, parse};
 
 pub(crate) async fn revoke_invitation(
     service: &Invitation,
@@ -25,16 +25,22 @@ pub(crate) async fn revoke_invitation(
     let once = Once::new(&service.sealing, &service.clock, caller, "RevokeInvitation", request_id, &request);
     // If somebody is just accepting, that acceptance came first.
     let (change, row) = begin_change(service, row).await?;
-    if let Some(answer) = once.begin(&change).await? {
-        return Ok(answer);
-    }
-    row.require_pending(service.clock.now())?;
-    row.require_etag(&request.etag)?;
-    let row = lifecycle::revoke(service, &change, &row, RevokeReason::Requested, Some(revoker)).await?;
-    let grants = grants.into_iter().map(|grant| grant::Model { live: false, ..grant }).collect::<Vec<_>>();
-    let invitation = Some(row.to_proto(&grants, service.clock.now()));
-    let answer = pb::RevokeInvitationResponse { invitation };
-    once.commit(change, &answer).await?;
-    tracing::info!(invitation = %row.name(), "invitation {} revoked", row.id);
+    let answer = match once.begin(&change).await? {
+        Some(answer) => answer,
+        None => {
+            row.require_pending(service.clock.now())?;
+            row.require_etag(&request.etag)?;
+            let row =
+                lifecycle::revoke(service, &change, &row, RevokeReason::Requested, Some(revoker)).await?;
+            let grants =
+                grants.into_iter().map(|grant| grant::Model { live: false, ..grant }).collect::<Vec<_>>();
+            let invitation = Some(row.to_proto(&grants, service.clock.now()));
+            let answer = pb::RevokeInvitationResponse { invitation };
+            once.commit(change, &answer).await?;
+            tracing::info!(invitation = %row.name(), "invitation {} revoked", row.id);
+            answer
+        }
+    };
+    departure::outlast(service, [row.id]).await;
     Ok(answer)
 }

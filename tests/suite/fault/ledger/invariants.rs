@@ -19,9 +19,9 @@ const WINDOW: Duration = Duration::from_secs(5);
 const SENT: Duration = Duration::from_secs(1);
 /// How many mails a notifier may have in that window, as it is set by default: each crash brings so many again at most.
 const SLOTS: usize = 8;
-/// How long after its invitation was revoked a mail may begin: for half a second it counts that it was pending, and a busy machine
-/// takes its time from there to the first line.
-const UNDER_WAY: Duration = Duration::from_secs(1);
+/// How long after its revocation was answered the first line of a mail may seem to come: for so long it can have lain unread here, on
+/// a busy machine.
+const UNREAD: Duration = Duration::from_millis(200);
 
 impl Ledger {
     /// Requires that within `time` every invitation that is pending has its mail and says so, and that
@@ -124,7 +124,7 @@ impl Ledger {
     fn began_after(&self, taken: &Taken, answered: Instant) -> bool {
         let strikes = self.strikes.lock().unwrap_or_else(PoisonError::into_inner);
         let stood_still = strikes.iter().any(|it| it.from <= taken.begun && it.until >= answered);
-        taken.begun > answered + UNDER_WAY && !stood_still
+        taken.begun > answered + UNREAD && !stood_still
     }
 
     /// Who accepted.
