@@ -70,15 +70,15 @@ pub async fn measure(suite: &mut Suite, mails: usize, events: usize, alone: usiz
     suite.smtp.faults.clear();
     // Before and after, since what the machine has left for NATS changes.
     let before = raw_events(suite, events).await;
-    let relayed = relayed(suite, events).await;
-    let raw_events = f64::midpoint(before, raw_events(suite, events).await);
+    let ours_of_events = relayed(suite, events).await;
+    let limit = f64::midpoint(before, raw_events(suite, events).await);
     Delivery {
         mails: ours,
         raw_mails: raw,
         mails_to_slow,
         raw_mails_to_slow,
-        events: relayed,
-        raw_events,
+        events: ours_of_events,
+        raw_events: limit,
         to_nats,
         to_smtp,
     }

@@ -45,8 +45,9 @@ services = {{ alerts = "alerts", identity = "identity", community = "community",
         keys = keys.display(),
     );
     if suite.topology == Topology::Apart {
-        text += &apart(suite, &keys, process.services[0], process.options);
+        text += &apart(suite, &keys, process.services[0]);
     }
+    text += &events(suite, process.services[0], process.options);
     for service in process.services {
         text += &section(suite, *service, smtp_port, process.options);
     }
@@ -54,7 +55,7 @@ services = {{ alerts = "alerts", identity = "identity", community = "community",
 }
 
 /// What processes need that find each other over the network.
-fn apart(suite: &Description, keys: &Path, service: Service, options: &Options) -> String {
+fn apart(suite: &Description, keys: &Path, service: Service) -> String {
     let name = service.name();
     let mut text = format!(
         "\n[trust.own_token]\nsigning_key_file = \"{}/{name}.pem\"\nissuer = \"usher/{name}\"\n",
@@ -74,11 +75,16 @@ fn apart(suite: &Description, keys: &Path, service: Service, options: &Options) 
             let _ = writeln!(text, "{} = \"{}\"", peer.name(), suite.endpoints[&peer][0]);
         }
     }
-    let nats_url = nats::url_for(service, suite.nats_url.as_deref().unwrap_or_default());
-    text + &format!(
-        "\n[events]\nnats_url = \"{nats_url}\"\nnats_inbox_prefix = \"_INBOX.{name}\"\n{}",
-        more(options, "events")
-    )
+    text
+}
+
+/// How events travel: within a process of all services, unless the options say otherwise.
+fn events(suite: &Description, service: Service, options: &Options) -> String {
+    let way = suite.nats_url.as_deref().map_or(String::new(), |operator| {
+        let (url, name) = (nats::url_for(service, operator), service.name());
+        format!("nats_url = \"{url}\"\nnats_inbox_prefix = \"_INBOX.{name}\"\n")
+    });
+    format!("\n[events]\n{way}{}", more(options, "events"))
 }
 
 fn section(suite: &Description, service: Service, smtp_port: u16, options: &Options) -> String {

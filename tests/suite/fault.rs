@@ -12,6 +12,7 @@ mod key_rotation;
 mod killed_consumer;
 mod killed_notifier;
 mod killed_relay;
+mod large_backlogs;
 mod ledger;
 mod lost_events;
 mod lost_message;

@@ -1,7 +1,8 @@
 //! Until when mails may begin to leave.
 //!
 //! Between the moment at which its invitation was looked at and its first word, a mail waits for its turn and for the mail server. So
-//! it may begin within a [`LIFETIME`] only, which is noted with the invitation, and a revocation is answered when that is over.
+//! it may begin within a [`LIFETIME`] only, which is noted with the invitation, and a revocation is answered when that is over. All
+//! of it is told by the clock of the database, which must not leap ahead meanwhile.
 
 use std::time::Duration;
 
@@ -16,26 +17,26 @@ use uuid::Uuid;
 use crate::Invitation;
 use crate::entity::invitation::{Column, Entity};
 
-/// For how long, after its sender asked, a mail may begin to leave. A mail server needs less for a mail, most of the time.
+/// For how long, after its sender asked, a mail may begin to leave. Most mail servers take a mail in less.
 pub(crate) const LIFETIME: Duration = Duration::from_millis(250);
-/// What a revocation waits for: more than that, by what a busy machine takes from a look at its clock to the first word.
-const NOTED: Duration = Duration::from_millis(500);
+/// How much later a mail can begin nevertheless: whoever looks at the clock has not said the first word yet, and machines are busy.
+const SLACK: Duration = Duration::from_millis(250);
 
 /// Notes that mails about the pending invitations `ids`, which `change` holds, may begin to leave from now on, for a [`LIFETIME`].
 pub(crate) async fn allow(change: &Change, ids: Vec<Uuid>) -> Result<(), DbErr> {
     Entity::update_many()
-        .col_expr(Column::MailUntil, database::now(&**change).add(micros(NOTED)))
+        .col_expr(Column::MailUntil, database::now(&**change).add(micros(LIFETIME + SLACK)))
         .filter(Column::Id.is_in(ids))
         .exec(&**change)
         .await?;
     Ok(())
 }
 
-/// Waits until no mail about the invitations `ids`, which have ended, can begin to leave any more.
+/// Waits until no mail about the invitations `ids`, which have ended, can begin to leave any more: half a second at most.
 pub(crate) async fn outlast(service: &Invitation, ids: impl IntoIterator<Item = Uuid>) {
     let left = left(&service.database, ids.into_iter().collect()).await.unwrap_or_else(|error| {
         tracing::warn!(error = error_chain(&error), "it is not known whether mails are about to leave");
-        NOTED
+        LIFETIME + SLACK
     });
     tokio::time::sleep(left).await;
 }
@@ -49,5 +50,5 @@ async fn left(connection: &DatabaseConnection, ids: Vec<Uuid>) -> Result<Duratio
         .one(connection)
         .await?;
     let micros = left.flatten().and_then(|micros| u64::try_from(micros).ok());
-    Ok(Duration::from_micros(micros.unwrap_or(0)).min(NOTED))
+    Ok(Duration::from_micros(micros.unwrap_or(0)).min(LIFETIME + SLACK))
 }

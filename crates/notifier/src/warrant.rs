@@ -12,6 +12,9 @@ use usher_runtime::Transport;
 use crate::lease::Lease;
 use crate::mailer::Outcome;
 
+/// How often it is asked whether a mail may leave, if the answers come when it may not any more.
+const ATTEMPTS: usize = 3;
+
 /// What a mail needs to leave.
 pub(crate) struct Warrant {
     lease: Lease,
@@ -37,21 +40,30 @@ impl Warrant {
     /// # Errors
     /// What becomes of the mail instead.
     pub(crate) async fn check(&self) -> Result<(), Outcome> {
-        let mut until = self.invitation.as_ref().map(|invitation| invitation.until);
+        if let Some(invitation) = &self.invitation {
+            invitation.may_leave().await?;
+        }
         // A process that stood still all the while must not send what another has sent meanwhile.
-        while self.lease.is_held(Instant::now()) {
-            match &self.invitation {
-                Some(invitation) if until.is_some_and(|until| until <= Instant::now()) => {
-                    until = Some(invitation.authorize().await?);
-                }
-                _ => return Ok(()),
-            }
+        if self.lease.is_held(Instant::now()) {
+            return Ok(());
         }
         Err(Outcome::Deferred("the lease ended before the mail was handed over".to_owned()))
     }
 }
 
 impl PendingInvitation {
+    async fn may_leave(&self) -> Result<(), Outcome> {
+        let (mut until, mut asked) = (self.until, 0);
+        while until <= Instant::now() {
+            if asked == ATTEMPTS {
+                let why = "the invitation service says too late that the mail may leave";
+                return Err(Outcome::Deferred(why.to_owned()));
+            }
+            (until, asked) = (self.authorize().await?, asked + 1);
+        }
+        Ok(())
+    }
+
     /// Asks until when its mail may begin to leave, which has passed if the answer took that long.
     async fn authorize(&self) -> Result<Instant, Outcome> {
         let asked = Instant::now();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_nats::ServerAddr;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::context::{
     CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishError,
     PublishErrorKind,
@@ -62,6 +63,9 @@ const LEASE: Duration = Duration::from_secs(10);
 const STREAM: &str = "USHER";
 /// How long an answer of NATS may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// More than the relays of all services send without an answer: the client would have whoever sends more wait, with all that he has
+/// sent already, and several of them for one another.
+const MOST_UNANSWERED: usize = 100_000;
 /// Above the longest life of an invitation (30 days), so that a consumer can be rebuilt from the stream.
 const MAX_AGE: Duration = Duration::from_hours(45 * 24);
 /// A relay that crashed after publishing publishes again within minutes.
@@ -101,8 +105,8 @@ impl JetStream {
         if let (Some(user), Some(password)) = (server.username(), server.password()) {
             options = options.user_and_password(user.to_owned(), password.to_owned());
         }
-        let mut context = async_nats::jetstream::new(options.connect(server).await?);
-        context.set_timeout(PATIENCE);
+        let context = ContextBuilder::new().timeout(PATIENCE).max_ack_inflight(MOST_UNANSWERED);
+        let context = context.build(options.connect(server).await?);
         let replicas = config.nats_replicas.unwrap_or(1);
         Ok(Self { context, replicas, lease: config.lease, stream_time: Arc::default() })
     }

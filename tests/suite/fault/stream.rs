@@ -18,7 +18,11 @@ const NAME: &str = "USHER";
 impl Stream {
     /// That of a suite.
     pub async fn of(suite: &Suite) -> Self {
-        let url = suite.description.nats_url.as_deref().expect("they are apart");
+        Self::at(suite.description.nats_url.as_deref().expect("they are apart")).await
+    }
+
+    /// That of the server at `url`.
+    pub async fn at(url: &str) -> Self {
         let client = sandbox::nats::connect(url).await.expect("NATS answers");
         Self { context: jetstream::new(client) }
     }

@@ -1,10 +1,11 @@
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use sandbox::Caller;
 use tonic::{Code, Status};
 use usher_api::invitation::{
     AuthorizeInvitationMailRequest, BatchMintInvitationLinksRequest, BatchRevokeInvitationsRequest,
-    RevokeInvitationRequest,
+    DeclineInvitationRequest, RevokeInvitationRequest,
 };
 use uuid::Uuid;
 
@@ -53,6 +54,19 @@ async fn a_revocation_is_answered_when_no_mail_can_begin_to_leave_any_more() {
     let (answered, repeated) = tokio::join!(revoke(&admin, &name, &id), revoke(&admin, &name, &id));
     assert!(answered.min(repeated) >= asked + lifetime, "{:?} of {lifetime:?}", answered - asked);
 
+    // Nor is who revokes what somebody else is just revoking.
+    let name = pending().await;
+    let (asked, lifetime) = (Instant::now(), authorize(&notifier, &name).await.unwrap());
+    let request = RevokeInvitationRequest { name: name.clone(), ..RevokeInvitationRequest::default() };
+    let both = [request.clone(), request].map(|request| async {
+        let revoked = admin.caller.invitation().revoke_invitation(request).await;
+        (revoked, Instant::now())
+    });
+    let answers = join_all(both).await;
+    assert!(answers.iter().all(|(_, answered)| *answered >= asked + lifetime));
+    let mut refusals = answers.into_iter().map(|(revoked, _)| revoked).filter(Result::is_err);
+    refused(refusals.next().unwrap(), Code::FailedPrecondition, "INVITATION_REVOKED");
+
     let name = pending().await;
     let (asked, lifetime) = (Instant::now(), mint(&notifier, &name).await);
     assert!(lifetime > Duration::ZERO && revoke(&admin, &name, &request_id()).await >= asked + lifetime);
@@ -73,10 +87,15 @@ async fn only_mails_about_pending_invitations_may_leave() {
     accept(&guest, &token(&admin, &accepted).await).await.unwrap();
     let revoked = invite(&admin, &community, &address("guest"), role()).await.name;
     revoke(&admin, &revoked, &request_id()).await;
+    let declined = invite(&admin, &community, &address("guest"), role()).await.name;
+    let token = token(&admin, &declined).await;
+    let request = DeclineInvitationRequest { token, ..DeclineInvitationRequest::default() };
+    guest.caller.invitation().decline_invitation(request).await.unwrap();
     let (late, _) = expired(&admin, &community, &address("guest"), role()).await;
     for (name, reason) in [
         (accepted, "INVITATION_ALREADY_ACCEPTED"),
         (revoked, "INVITATION_REVOKED"),
+        (declined, "INVITATION_DECLINED"),
         (late, "INVITATION_EXPIRED"),
     ] {
         refused(authorize(&notifier, &name).await, Code::FailedPrecondition, reason);

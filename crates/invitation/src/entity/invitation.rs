@@ -57,7 +57,7 @@ pub struct Model {
     pub create_time: Timestamp,
     /// When somebody changed it last. News about mails do not count, so that they do not spoil anybody's etag.
     pub update_time: Timestamp,
-    /// Until when, by the clock of the database, mails that were asked for last may begin to leave. See [`crate::departure`].
+    /// From when on, by the clock of the database, no mail leaves unless its sender asks again. See [`crate::departure`].
     pub mail_until: Option<Timestamp>,
     /// When the newest mail left.
     pub last_send_time: Option<Timestamp>,

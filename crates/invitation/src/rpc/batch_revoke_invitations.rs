@@ -30,7 +30,9 @@ pub(crate) async fn batch_revoke_invitations(
     let is_trial = request.validate_only;
     let answer = revoke(service, caller, request).await?;
     if !is_trial {
-        let names = answer.revoked.iter().filter_map(|name| name.parse::<InvitationName>().ok());
+        // Some were passed over since somebody else had just revoked them.
+        let names = answer.revoked.iter().chain(answer.skipped.iter().map(|skipped| &skipped.invitation));
+        let names = names.filter_map(|name| name.parse::<InvitationName>().ok());
         departure::outlast(service, names.map(|name| name.id)).await;
     }
     Ok(answer)
