@@ -1,8 +1,8 @@
 //! Until when mails may begin to leave.
 //!
 //! Between the moment at which its invitation was looked at and its first word, a mail waits for its turn and for the mail server. So
-//! it may begin within a [`LIFETIME`] only, which is noted with the invitation, and a revocation is answered when that is over. All
-//! of it is told by the clock of the database, which must not leap ahead meanwhile.
+//! it may begin within a [`LIFETIME`] only, which is noted with the invitation, and a revocation is answered when that is over. What is
+//! noted is a moment by the clock of the database, which must not leap ahead meanwhile; the sender counts from before he asked.
 
 use std::time::Duration;
 

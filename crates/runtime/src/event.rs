@@ -37,7 +37,7 @@ pub struct Event {
 impl Event {
     /// An event that waits in the outbox of `service`.
     #[must_use]
-    pub fn new(service: &str, row: outbox::Waiting) -> Self {
+    pub(crate) fn new(service: &str, row: outbox::Waiting) -> Self {
         Self {
             service: service.to_owned(),
             id: row.id,
